@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Three steps that know nothing of each other, so that eight SYNs can take the middle one
+ * together: lay out the message, compute its MAC, draw the bits. The design stands above
+ * cookie_encode().
+ */
+#include "net/cookie.h"
+
+#include <endian.h>
+
+#define COOKIE_VERSION 1u /* goes up with every change of what the MAC covers */
+
+/* The ISN below its MAC. */
+#define ISS_CODE_BITS 8
+#define CODE_MSS_SHIFT 5
+#define CODE_WSCALE_SHIFT 2
+#define CODE_SACK_SHIFT 1
+#define CODE_PARITY_SHIFT 0
+#define CODE_INDEX_MASK 7u
+static_assert(COOKIE_MAC_BITS + ISS_CODE_BITS == 32, "an ISN has 32 bits");
+static_assert(CODE_MSS_SHIFT + 3 == ISS_CODE_BITS, "the MSS index ends the code");
+
+/* The TSval below its MAC. */
+#define TSVAL_CODE_BITS 8
+#define TSVAL_WSCALE_SHIFT 4
+#define TSVAL_WSCALE_MASK 15u
+#define TSVAL_WSCALE_NONE 15u
+#define TSVAL_ECN_SHIFT 3
+#define TSVAL_ISN_MASK 7u
+static_assert(COOKIE_MAC_BITS_TIMESTAMP + TSVAL_CODE_BITS == 32, "a TSval has 32 bits");
+static_assert(TSVAL_WSCALE_NONE > TCP_WSCALE_MAX, "no scale looks like none");
+static_assert(COOKIE_MAC_BITS + COOKIE_MAC_BITS_TIMESTAMP <= 64, "both come from one MAC");
+
+#define MSS_COUNT 8
+#define WSCALE_COUNT 8
+
+/* Ascending; sources above cookie_encode(). */
+static const uint16_t mss_ip4[MSS_COUNT] = {88, 536, 1200, 1360, 1400, 1440, 1452, 1460};
+static const uint16_t mss_ip6[MSS_COUNT] = {88, 536, 1220, 1340, 1380, 1420, 1432, 1440};
+static const uint8_t wscales[WSCALE_COUNT] = {TCP_WSCALE_NONE, 0, 2, 4, 6, 7, 8, 9};
+
+#define MSS_DEFAULT_IP4 536  /* RFC 9293 3.7.1 */
+#define MSS_DEFAULT_IP6 1220 /* the same, 1280 - 60 */
+
+/* What the MAC covers: whole words, the last of them with the length byte of siphash_words(). */
+#define MESSAGE_WORDS_MAX 6
+struct cookie_message {
+	uint64_t words[MESSAGE_WORDS_MAX];
+	unsigned count;
+};
+
+static const uint16_t *
+mss_table(enum family family)
+{
+	return family == FAMILY_IP4 ? mss_ip4 : mss_ip6;
+}
+
+/* The largest entry that is not above mss; the smallest when all are. */
+static unsigned
+mss_index(enum family family, uint16_t mss)
+{
+	const uint16_t *table = mss_table(family);
+	unsigned index = MSS_COUNT - 1;
+
+	if (mss == 0)
+		mss = family == FAMILY_IP4 ? MSS_DEFAULT_IP4 : MSS_DEFAULT_IP6;
+	while (index > 0 && table[index] > mss)
+		index--;
+	return index;
+}
+
+uint16_t
+cookie_mss_round(enum family family, uint16_t mss)
+{
+	return mss_table(family)[mss_index(family, mss)];
+}
+
+static unsigned
+wscale_index(uint8_t wscale)
+{
+	unsigned index = WSCALE_COUNT - 1;
+
+	if (wscale == TCP_WSCALE_NONE)
+		return 0;
+	while (wscales[index] > wscale)
+		index--;
+	return index;
+}
+
+/* The two halves of an epoch's key are MACs, by the master, over: epoch 8, "cookie", half 1. */
+static struct siphash_key
+derive_key(const struct siphash_key *master, uint64_t epoch)
+{
+	uint64_t half[2] = {
+			epoch,
+			(uint64_t)(8 + 6 + 1) << 56 | 0x65696b6f6f63 /* "cookie" */,
+	};
+	struct siphash_key key;
+
+	key.k0 = siphash_words(master, half, ARRAY_COUNT(half));
+	half[1] |= (uint64_t)1 << 48;
+	key.k1 = siphash_words(master, half, ARRAY_COUNT(half));
+	return key;
+}
+
+static uint64_t
+epoch_at(ticks_t now)
+{
+	return now / (COOKIE_EPOCH_S * TICKS_PER_S);
+}
+
+/* Epoch 0 has a predecessor too: UINT64_MAX, whose parity is the other one as it must be. */
+static void
+jar_fill(struct jar *jar, uint64_t epoch)
+{
+	jar->epoch = epoch;
+	jar->key[epoch & 1] = derive_key(&jar->master, epoch);
+	jar->key[~epoch & 1] = derive_key(&jar->master, epoch - 1);
+}
+
+void
+jar_init(struct jar *jar, const struct siphash_key *master, ticks_t now)
+{
+	jar->master = *master;
+	jar->mac_mask = UINT32_MAX >> (32 - COOKIE_MAC_BITS);
+	jar->mac_mask_timestamp = UINT32_MAX >> (32 - COOKIE_MAC_BITS_TIMESTAMP);
+	jar_fill(jar, epoch_at(now));
+}
+
+void
+jar_advance(struct jar *jar, ticks_t now)
+{
+	uint64_t epoch = epoch_at(now);
+
+	if (LIKELY(epoch == jar->epoch))
+		return;
+	if (epoch == jar->epoch + 1) {
+		jar->epoch = epoch;
+		jar->key[epoch & 1] = derive_key(&jar->master, epoch);
+	} else {
+		jar_fill(jar, epoch);
+	}
+}
+
+static unsigned
+message_put_addresses(uint64_t *words, const struct tuple *tuple)
+{
+	if (tuple->family == FAMILY_IP4) {
+		words[0] = le32toh(tuple->client.words_be[3]) |
+			   (uint64_t)le32toh(tuple->backend.words_be[3]) << 32;
+		return 1;
+	}
+	words[0] = le64toh(tuple->client.halves_be[0]);
+	words[1] = le64toh(tuple->client.halves_be[1]);
+	words[2] = le64toh(tuple->backend.halves_be[0]);
+	words[3] = le64toh(tuple->backend.halves_be[1]);
+	return 4;
+}
+
+/*
+ *	   8 or 32   client's and backend's address
+ *	         8   ports 2 + 2, client's ISN 4
+ *	         6   VLAN tags 4, code of the ISN 1, domain 1: version, timestamps, family
+ *	    0 or 1   with timestamps: code of the TSval
+ */
+static void
+message_build(struct cookie_message *message, const struct tuple *tuple, uint32_t isn, uint8_t code,
+		bool has_timestamp, uint8_t tsval_code)
+{
+	unsigned n = message_put_addresses(message->words, tuple);
+	uint32_t ports = tuple->client_port | (uint32_t)tuple->backend_port << 16;
+	uint8_t domain = (uint8_t)(COOKIE_VERSION << 4 | (unsigned)has_timestamp << 3 |
+				   tuple->family);
+	uint64_t length = n * 8 + 8 + 6 + has_timestamp;
+
+	message->words[n] = ports | (uint64_t)isn << 32;
+	message->words[n + 1] =
+			tuple->vlan | (uint64_t)code << 32 | (uint64_t)domain << 40 | length << 56;
+	if (has_timestamp)
+		message->words[n + 1] |= (uint64_t)tsval_code << 48;
+	message->count = n + 2;
+}
+
+/* The parity in the code says which epoch's key. */
+static uint64_t
+message_mac(const struct jar *jar, const struct cookie_message *message, uint8_t code)
+{
+	const struct siphash_key *key = &jar->key[code >> CODE_PARITY_SHIFT & 1];
+
+	return siphash_words(key, message->words, message->count);
+}
+
+static uint8_t
+code_pack(const struct jar *jar, enum family family, const struct cookie_syn *syn)
+{
+	return (uint8_t)(mss_index(family, syn->mss) << CODE_MSS_SHIFT |
+			 wscale_index(syn->wscale) << CODE_WSCALE_SHIFT |
+			 (unsigned)syn->sack_permitted << CODE_SACK_SHIFT |
+			 (unsigned)(jar->epoch & 1) << CODE_PARITY_SHIFT);
+}
+
+static uint8_t
+tsval_code_pack(const struct cookie_syn *syn)
+{
+	unsigned wscale = syn->wscale == TCP_WSCALE_NONE ? TSVAL_WSCALE_NONE : syn->wscale;
+
+	return (uint8_t)(wscale << TSVAL_WSCALE_SHIFT | (unsigned)syn->ecn << TSVAL_ECN_SHIFT |
+			 (syn->isn & TSVAL_ISN_MASK));
+}
+
+static uint32_t
+mac_for_iss(uint64_t mac)
+{
+	return (uint32_t)mac << ISS_CODE_BITS;
+}
+
+static uint32_t
+mac_for_tsval(uint64_t mac)
+{
+	return (uint32_t)(mac >> COOKIE_MAC_BITS) << TSVAL_CODE_BITS;
+}
+
+/*
+ * SYN cookies (D. J. Bernstein, 1996): the ISN of our SYN-ACK is a MAC over what the ACK will show
+ * again, so that an ACK with that number + 1 proves that its sender saw the SYN-ACK, and nothing
+ * has to be remembered. Every SYN is answered so.
+ *
+ *	          31                                      8 7     5 4     2   1    0
+ *	         +-----------------------------------------+-------+-------+----+----+
+ *	ISN      |              MAC bits 0-23              |  MSS  | scale |SACK|par.|
+ *	         +-----------------------------------------+-------+-------+----+----+
+ *	          31                                      8 7         4   3    2    0
+ *	         +-----------------------------------------+-----------+----+--------+
+ *	TSval    |             MAC bits 24-47              |   scale   |ECN | client |
+ *	         +-----------------------------------------+-----------+----+--------+
+ *
+ *	MSS      index into the family's table        SACK     SACK-permitted was offered
+ *	scale    ISN: index into wscales; TSval:      par.     the epoch's lowest bit
+ *	         the scale itself, 15 for none        client   the client's ISN, lowest 3 bits
+ *
+ * The TSval exists only when the SYN had timestamps; it comes back in the ACK's TSecr.
+ *
+ * MAC. SipHash-2-4 over the addresses, the ports, the VLAN tags, the client's ISN, the 8 code bits
+ * of the ISN, a domain byte (version, timestamps or not, family), and with timestamps the 8 code
+ * bits of the TSval. So nothing an ACK shows can be changed without a new MAC, a cookie counts only
+ * on its own connection and VLAN, and a cookie sent with timestamps is worth nothing without
+ * them. Nothing in it depends on the moment within an epoch: a repeated SYN gets the same answer.
+ *
+ * Lifetime. Time is cut into epochs of 64 s, each with a key of 128 bits derived from the master
+ * secret, so that every worker and every node that has the secret validates every cookie. A cookie
+ * is valid in its own epoch and the next, 64 to 128 s; its parity selects which of the two keys to
+ * try. There is no third try, so a roll of the key never ends a handshake and never costs a second
+ * MAC.
+ *
+ * One MAC. An ACK has seq = ISN + 1, but a zero-window probe (Linux tcp_xmit_probe_skb) has
+ * seq = ISN; our SYN-ACK announces no window, so the probe may be all that a client sends whose
+ * ACK was lost. The 3 bits of the client's ISN in the TSval tell which of the two it is. When they
+ * fit neither, no MAC is computed. Without timestamps there is no room for them, and only the ACK
+ * proves.
+ *
+ * Attacks.
+ *   - Forged ACKs: a random one passes with 2^-24, with timestamps at most 2^-48. The choice of the
+ *     code bits makes none more likely to pass, since the MAC covers them. A forger may leave the
+ *     timestamps out, so 2^-24 is what protects; what passes still meets the accept ring's bound.
+ *     A failure costs us one SipHash of 3 words (IPv6: 6), as a SYN does.
+ *   - Replay: only by somebody who saw the SYN-ACK, on the same tuple, within 128 s. To them the
+ *     handshake was open anyway.
+ *   - Finding the key: 128 bits, from MACs that are cut to 24 or 48 bits and whose key is gone for
+ *     new cookies after 64 s. One epoch's key says nothing about another's or the master.
+ *   - Guessing sequence numbers (RFC 6528): the ISN of a connection one can't see is unknown in
+ *     24 bits, and other connections' ISNs tell nothing about them. Unlike RFC 6528's, it does
+ *     not rise with time on the same tuple; the window check of RFC 9293 3.10.7.4 and the
+ *     backend's TIME_WAIT stand in for that.
+ *   - Downgrading: the options are the client's own, and the MAC covers them.
+ *
+ * Tables. Both are rounded down, so that we never promise what the client can't take.
+ *   MSS: 88 is Linux's TCP_MIN_MSS; less counts as 88. 536 and 1220 are the defaults (RFC 9293
+ *   3.7.1), which also stand for "no option"; 1200 is the same step down for IPv4, for paths cut
+ *   to about the least that IPv6 allows. 1460 and 1440 are plain Ethernet, 1452 and 1432 PPPoE
+ *   (RFC 2516 7: 1492), 1440 and 1420 a tunnel with one more IPv4 header, 1400 and 1380 mobile
+ *   networks, 1360 and 1340 what IPsec and GRE gateways clamp to. From the fourth entry up, IPv6's
+ *   is IPv4's less the 20 bytes by which its header is longer.
+ *   Scale, without timestamps: 8 is Windows (which sends no timestamps, and so counts here), 7
+ *   Linux's default, 6 macOS, iOS and FreeBSD, 9 Linux with buffers of 16 MiB, 0, 2 and 4 small
+ *   devices. Up to 10 rounding loses at most half of the window. None is not 0: with 0 the
+ *   client accepts our scale, with none it doesn't (RFC 7323 1.3).
+ */
+struct cookie
+cookie_encode(const struct jar *jar, const struct tuple *tuple, const struct cookie_syn *syn)
+{
+	uint8_t code = code_pack(jar, (enum family)tuple->family, syn);
+	uint8_t tsval_code = tsval_code_pack(syn);
+	struct cookie_message message;
+	uint64_t mac;
+
+	message_build(&message, tuple, syn->isn, code, syn->has_timestamp, tsval_code);
+	mac = message_mac(jar, &message, code);
+	return (struct cookie){
+			.iss = mac_for_iss(mac) | code,
+			.tsval = syn->has_timestamp ? mac_for_tsval(mac) | tsval_code : 0,
+	};
+}
+
+/* The client's ISN, which the TSval's lowest bits must confirm: see "One MAC" above. */
+static bool
+find_isn(uint32_t seq, bool has_timestamp, uint32_t tsecr, uint32_t *isn)
+{
+	*isn = seq - 1;
+	if (!has_timestamp || ((*isn ^ tsecr) & TSVAL_ISN_MASK) == 0)
+		return true;
+	*isn = seq;
+	return ((*isn ^ tsecr) & TSVAL_ISN_MASK) == 0;
+}
+
+static struct cookie_syn
+code_unpack(enum family family, uint32_t isn, uint8_t code, bool has_timestamp, uint8_t tsval_code)
+{
+	struct cookie_syn syn = {
+			.isn = isn,
+			.mss = mss_table(family)[code >> CODE_MSS_SHIFT & CODE_INDEX_MASK],
+			.wscale = wscales[code >> CODE_WSCALE_SHIFT & CODE_INDEX_MASK],
+			.sack_permitted = code >> CODE_SACK_SHIFT & 1,
+			.has_timestamp = has_timestamp,
+	};
+
+	if (has_timestamp) {
+		unsigned wscale = tsval_code >> TSVAL_WSCALE_SHIFT & TSVAL_WSCALE_MASK;
+
+		syn.wscale = wscale == TSVAL_WSCALE_NONE ? TCP_WSCALE_NONE : (uint8_t)wscale;
+		syn.ecn = tsval_code >> TSVAL_ECN_SHIFT & 1;
+	}
+	return syn;
+}
+
+enum cookie_outcome
+cookie_check(const struct jar *jar, const struct tuple *tuple, uint32_t seq, uint32_t ack,
+		bool has_timestamp, uint32_t tsecr, struct cookie_proof *proof)
+{
+	uint32_t iss = ack - 1;
+	uint8_t code = (uint8_t)iss;
+	uint8_t tsval_code = (uint8_t)tsecr;
+	struct cookie_message message;
+	uint32_t isn, wrong;
+	uint64_t mac;
+
+	if (!find_isn(seq, has_timestamp, tsecr, &isn))
+		return COOKIE_INVALID;
+	message_build(&message, tuple, isn, code, has_timestamp, tsval_code);
+	mac = message_mac(jar, &message, code);
+	wrong = (mac_for_iss(mac) ^ iss) >> ISS_CODE_BITS & jar->mac_mask;
+	if (has_timestamp)
+		wrong |= (mac_for_tsval(mac) ^ tsecr) >> TSVAL_CODE_BITS & jar->mac_mask_timestamp;
+	if (wrong != 0)
+		return COOKIE_INVALID;
+
+	*proof = (struct cookie_proof){
+			.isn = isn,
+			.iss = iss,
+			.syn = code_unpack((enum family)tuple->family, isn, code, has_timestamp,
+					tsval_code),
+	};
+	return COOKIE_VALID;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * SYN cookies: the initial sequence number of every SYN-ACK we send, from which the client's
+ * ACK alone proves that it received it. The design, bit by bit, stands above cookie_encode()
+ * in cookie.c; its numbers are asserted in tests/unit/test_cookie.c.
+ */
+#ifndef SLUICE_NET_COOKIE_H
+#define SLUICE_NET_COOKIE_H
+
+#include "base/siphash.h"
+#include "base/ticks.h"
+#include "net/tcp_opt.h"
+#include "net/tuple.h"
+
+#define COOKIE_EPOCH_S                                                                             \
+	64 /**< a cookie is accepted for 64 to 128 seconds (Linux: COUNTER_TRIES 2 minutes) */
+#define COOKIE_MAC_BITS 24	     /**< in the ISN: one forged ACK in 2^24 is accepted */
+#define COOKIE_MAC_BITS_TIMESTAMP 24 /**< more in the TSval: with timestamps one in 2^48 */
+
+/** The live secrets: the keys of this epoch and the one before. Owned by one worker. */
+struct jar {
+	struct siphash_key key[2]; /**< by parity of the epoch */
+	uint64_t epoch;		   /**< now / 64 s */
+	struct siphash_key master;
+	uint32_t mac_mask;	     /**< COOKIE_MAC_BITS ones; tests reduce it */
+	uint32_t mac_mask_timestamp; /**< COOKIE_MAC_BITS_TIMESTAMP ones; tests reduce it */
+};
+
+/** Derives the keys for the epoch of now from a master secret. */
+void jar_init(struct jar *jar, const struct siphash_key *master, ticks_t now);
+
+/** Rolls the keys when now lies in another epoch; cheap otherwise. now may jump by any amount. */
+void jar_advance(struct jar *jar, ticks_t now);
+
+/** What a SYN offered, as far as a cookie carries it. */
+struct cookie_syn {
+	uint32_t isn; /**< the client's */
+	uint16_t mss; /**< 0: no option; the family's default counts (RFC 9293 3.7.1: 536, RFC 8200:
+			 1220) */
+	uint8_t wscale; /**< 0..14 or TCP_WSCALE_NONE */
+	bool sack_permitted;
+	bool has_timestamp;
+	bool ecn; /**< ECE and CWR were set (RFC 3168 6.1.1); kept only with timestamps */
+};
+
+/** What goes into the SYN-ACK. */
+struct cookie {
+	uint32_t iss;
+	uint32_t tsval; /**< valid when the SYN had timestamps */
+};
+
+/**
+ * The cookie for a SYN. Within an epoch the same SYN gives the same cookie.
+ */
+struct cookie cookie_encode(
+		const struct jar *jar, const struct tuple *tuple, const struct cookie_syn *syn);
+
+enum cookie_outcome {
+	COOKIE_VALID,
+	COOKIE_INVALID, /**< forged, from another tuple, or older than 128 s */
+};
+
+/** What a valid cookie says about the SYN it answered. */
+struct cookie_proof {
+	uint32_t isn;	       /**< the client's initial sequence number */
+	uint32_t iss;	       /**< ours */
+	struct cookie_syn syn; /**< mss rounded down to the tables in cookie.c; wscale exact with
+				  timestamps, else rounded down to one that real stacks send; isn as
+				  above */
+};
+
+/**
+ * Checks the ACK that ends a handshake: seq and ack are its header fields, host order;
+ * has_timestamp and tsecr its option. At most one MAC is computed. With timestamps a
+ * zero-window probe (seq one below, RFC 9293 3.8.6.1) proves the client as well; proof->isn is
+ * right in both cases.
+ */
+enum cookie_outcome cookie_check(const struct jar *jar, const struct tuple *tuple, uint32_t seq,
+		uint32_t ack, bool has_timestamp, uint32_t tsecr, struct cookie_proof *proof);
+
+/** The largest MSS in the cookie tables that is not above mss (0: the family's default); at
+ * least 88. */
+uint16_t cookie_mss_round(enum family family, uint16_t mss);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One packet on its way through a burst: where its bytes are, what the parser found, how it
+ * ended. The bytes belong to the caller of sluice_burst (in the appliance: an mbuf); struct pkt
+ * only borrows them. Parsing reads each byte after its length check and changes nothing.
+ *
+ * Two steps: pkt_parse() tells what the packet is and between whom, cheap enough for foreign
+ * traffic; pkt_check_tcp() then judges a TCP packet of a backend completely.
+ */
+#ifndef SLUICE_NET_PKT_H
+#define SLUICE_NET_PKT_H
+
+#include <assert.h>
+
+#include "base/reason.h"
+#include "net/tcp_opt.h"
+#include "net/tuple.h"
+
+/** Largest header stack we ever build: Ethernet, two tags, IPv6, TCP with all options. */
+#define PKT_BUILD_BYTES_MAX (14 + 2 * 4 + 40 + 60)
+
+enum pkt_kind {
+	PKT_UNPARSED,
+	PKT_FOREIGN,  /**< not TCP: reason says which; passes */
+	PKT_TCP,      /**< tuple and the fixed TCP header are valid; not checked further */
+	PKT_FRAGMENT, /**< fragment of TCP: tuple's addresses valid, ports 0 */
+	PKT_BAD,      /**< refused below TCP: reason says why */
+};
+
+/** What the port knows about the checksums. */
+enum pkt_csum {
+	PKT_CSUM_UNKNOWN, /**< verify in software */
+	PKT_CSUM_PARTIAL, /**< verify in software; a field that holds just the pseudo-header sum (a
+			       virtual peer left the rest to hardware) is completed instead of
+			     refused */
+	PKT_CSUM_GOOD,	  /**< the NIC verified IP and TCP */
+	PKT_CSUM_BAD,	  /**< the NIC found the TCP checksum wrong */
+};
+
+/** TCP flag bits as in the header's byte 13. */
+enum tcp_flag {
+	TCP_FIN = 0x01,
+	TCP_SYN = 0x02,
+	TCP_RST = 0x04,
+	TCP_PSH = 0x08,
+	TCP_ACK = 0x10,
+	TCP_URG = 0x20,
+	TCP_ECE = 0x40,
+	TCP_CWR = 0x80,
+};
+
+struct pkt {
+	/* Set by the caller before the burst. */
+	uint8_t *data;	   /**< first byte of the Ethernet header */
+	void *owner;	   /**< the caller's: never touched */
+	uint32_t len;	   /**< bytes at data */
+	uint16_t tailroom; /**< writable bytes behind data + len */
+	uint8_t csum;	   /**< enum pkt_csum */
+
+	/* Set by pkt_parse(); offsets from data. */
+	uint8_t kind;		   /**< enum pkt_kind; the caller sets PKT_UNPARSED */
+	uint8_t l3_offset;	   /**< IP header, 14..22 */
+	uint8_t tcp_header_length; /**< 20..60; below that before pkt_check_tcp */
+	uint16_t l4_offset;	   /**< TCP header */
+	uint32_t l4_length; /**< bytes of TCP header and payload, by the IP length, not the frame's
+			     */
+	uint32_t seq;	    /**< host order, as all below */
+	uint32_t ack;
+	uint16_t window; /**< as it stands in the header, unscaled */
+	uint8_t flags;	 /**< enum tcp_flag bits */
+	uint8_t ttl;	 /**< TTL or hop limit */
+	uint8_t tos;	 /**< DSCP and ECN byte */
+	uint8_t from;	 /**< enum side: the port it came in by */
+	/* Set as the packet ends. */
+	uint8_t reason;	     /**< enum reason; REASON_NONE until decided */
+	uint32_t flow_label; /**< IPv6, 20 bits; 0 for IPv4 */
+	uint32_t hash;	     /**< flow hash of the tuple; set by the pipeline */
+	uint32_t conn;	     /**< connection index; set by the pipeline */
+
+	struct tuple tuple;
+	struct tcp_opt opt; /**< set by pkt_check_tcp() */
+};
+static_assert(sizeof(struct pkt) <= 3 * CACHE_LINE_SIZE, "a burst of 32 stays in L1 (6 KiB)");
+
+/**
+ * Finds out what the packet is and fills the parsed fields. `from` tells which port it came in
+ * by, so that tuple is client first. Sets reason for PKT_FOREIGN and PKT_BAD, else leaves it
+ * REASON_NONE. Does nothing to a packet already parsed.
+ * Refuses (PKT_BAD) what could hide a protected packet: truncated headers, impossible lengths,
+ * more than two VLAN tags, endless extension headers. Does not verify checksums.
+ */
+void pkt_parse(struct pkt *pkt, enum side from);
+
+/**
+ * Judges a PKT_TCP packet of a backend: source address, IPv4 header checksum, data offset,
+ * TCP checksum, flags (the valid combinations of Linux nf_conntrack_proto_tcp.c
+ * tcp_valid_flags), options. Returns REASON_NONE and fills tcp_header_length and opt, or the
+ * reason to refuse. Completes a partial checksum (PKT_CSUM_PARTIAL) in place.
+ */
+enum reason pkt_check_tcp(struct pkt *pkt);
+
+/** Bytes of TCP payload; valid after pkt_check_tcp(). */
+static inline uint32_t
+pkt_payload_length(const struct pkt *pkt)
+{
+	return pkt->l4_length - pkt->tcp_header_length;
+}
+
+/** Sequence space the segment occupies: payload plus one each for SYN and FIN (RFC 9293 3.4). */
+static inline uint32_t
+pkt_seq_length(const struct pkt *pkt)
+{
+	return pkt_payload_length(pkt) + !!(pkt->flags & TCP_SYN) + !!(pkt->flags & TCP_FIN);
+}
+
+#endif

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Two halves that share no state: building writes whole headers and sums them once; the
+ * translation of a segment carries one running difference from field to field and touches the
+ * checksum once, at the end.
+ */
+#include "net/rewrite.h"
+
+#include "net/bytes.h"
+#include "net/csum.h"
+
+#define IP4_DONT_FRAGMENT 0x4000
+
+#define OPTION_NOP 1
+#define TIMESTAMP_BYTES 10
+#define TIMESTAMP_TSVAL_AT 2
+#define TIMESTAMP_TSECR_AT 6
+#define SACK_HEAD_BYTES 2
+#define SACK_BLOCK_BYTES 8
+#define SACK_EDGE_BYTES 4
+
+static unsigned
+ip_header_length(const struct tuple *tuple)
+{
+	return tuple->family == FAMILY_IP4 ? IP4_BYTES_MIN : IP6_BYTES;
+}
+
+static const union ip_addr *
+segment_source(const struct tuple *tuple, enum side to)
+{
+	return to == SIDE_CLIENT ? &tuple->backend : &tuple->client;
+}
+
+static const union ip_addr *
+segment_destination(const struct tuple *tuple, enum side to)
+{
+	return segment_source(tuple, side_other(to));
+}
+
+static void
+build_ip4(uint8_t *ip, const struct tuple *tuple, const struct pkt_build *build,
+		uint32_t tcp_length)
+{
+	memset(ip, 0, IP4_BYTES_MIN);
+	ip[0] = 4 << 4 | IP4_BYTES_MIN / 4;
+	ip[IP4_TOS_AT] = build->tos;
+	store_be16(ip + IP4_TOTAL_LENGTH_AT, (uint16_t)(IP4_BYTES_MIN + tcp_length));
+	store_be16(ip + IP4_FRAGMENT_AT, IP4_DONT_FRAGMENT);
+	ip[IP4_TTL_AT] = build->ttl;
+	ip[IP4_PROTOCOL_AT] = PROTOCOL_TCP;
+	store_raw32(ip + IP4_SOURCE_AT, segment_source(tuple, build->to)->words_be[3]);
+	store_raw32(ip + IP4_DESTINATION_AT, segment_destination(tuple, build->to)->words_be[3]);
+	store_raw16(ip + IP4_CHECKSUM_AT, csum_ip4(ip, IP4_BYTES_MIN));
+}
+
+static void
+build_ip6(uint8_t *ip, const struct tuple *tuple, const struct pkt_build *build,
+		uint32_t tcp_length)
+{
+	const union ip_addr *source = segment_source(tuple, build->to);
+	const union ip_addr *destination = segment_destination(tuple, build->to);
+
+	store_be32(ip, 6u << 28 | (uint32_t)build->tos << 20 | (build->flow_label & 0xfffff));
+	store_be16(ip + IP6_PAYLOAD_LENGTH_AT, (uint16_t)tcp_length);
+	ip[IP6_NEXT_HEADER_AT] = PROTOCOL_TCP;
+	ip[IP6_HOP_LIMIT_AT] = build->ttl;
+	memcpy(ip + IP6_SOURCE_AT, source, sizeof(*source));
+	memcpy(ip + IP6_DESTINATION_AT, destination, sizeof(*destination));
+}
+
+static void
+build_tcp(uint8_t *tcp, const struct tuple *tuple, const struct pkt_build *build,
+		uint32_t tcp_length)
+{
+	bool to_client = build->to == SIDE_CLIENT;
+	uint64_t sum;
+
+	memset(tcp, 0, TCP_BYTES_MIN);
+	store_be16(tcp + TCP_SOURCE_PORT_AT, to_client ? tuple->backend_port : tuple->client_port);
+	store_be16(tcp + TCP_DESTINATION_PORT_AT,
+			to_client ? tuple->client_port : tuple->backend_port);
+	store_be32(tcp + TCP_SEQ_AT, build->seq);
+	store_be32(tcp + TCP_ACK_AT, build->flags & TCP_ACK ? build->ack : 0);
+	tcp[TCP_DATA_OFFSET_AT] = (uint8_t)(tcp_length / 4 << 4);
+	tcp[TCP_FLAGS_AT] = build->flags;
+	store_be16(tcp + TCP_WINDOW_AT, build->window);
+	memcpy(tcp + TCP_BYTES_MIN, build->options, build->options_length);
+	sum = csum_add(csum_pseudo(tuple, tcp_length), tcp, tcp_length);
+	store_raw16(tcp + TCP_CHECKSUM_AT, (uint16_t)~csum_fold(sum));
+}
+
+/* What the packet no longer fills is room again. */
+static void
+pkt_set_length(struct pkt *pkt, uint32_t length)
+{
+	uint32_t room = pkt->len + pkt->tailroom - length;
+
+	pkt->len = length;
+	pkt->tailroom = (uint16_t)(room < UINT16_MAX ? room : UINT16_MAX);
+}
+
+void
+pkt_build_tcp(struct pkt *pkt, const struct pkt_build *build)
+{
+	uint32_t tcp_length = TCP_BYTES_MIN + (uint32_t)build->options_length;
+	uint32_t l4_offset = pkt->l3_offset + ip_header_length(&pkt->tuple);
+	uint8_t *ip = pkt->data + pkt->l3_offset;
+
+	ENSURE(build->options_length <= TCP_OPT_BYTES_MAX && build->options_length % 4 == 0);
+	ENSURE(pkt->len + pkt->tailroom >= l4_offset + tcp_length);
+	if (pkt->tuple.family == FAMILY_IP4)
+		build_ip4(ip, &pkt->tuple, build, tcp_length);
+	else
+		build_ip6(ip, &pkt->tuple, build, tcp_length);
+	build_tcp(pkt->data + l4_offset, &pkt->tuple, build, tcp_length);
+
+	pkt_set_length(pkt, l4_offset + tcp_length);
+	pkt->l4_offset = (uint16_t)l4_offset;
+	pkt->l4_length = tcp_length;
+	pkt->tcp_header_length = (uint8_t)tcp_length;
+	pkt->csum = PKT_CSUM_GOOD;
+}
+
+void
+pkt_turn_round(struct pkt *pkt)
+{
+	uint8_t destination[ETHER_ADDR_BYTES];
+
+	memcpy(destination, pkt->data, ETHER_ADDR_BYTES);
+	memcpy(pkt->data, pkt->data + ETHER_ADDR_BYTES, ETHER_ADDR_BYTES);
+	memcpy(pkt->data + ETHER_ADDR_BYTES, destination, ETHER_ADDR_BYTES);
+}
+
+void
+pkt_build_ether(struct pkt *pkt, const uint8_t destination[ETHER_ADDR_BYTES],
+		const uint8_t source[ETHER_ADDR_BYTES])
+{
+	static const uint16_t tag_types[] = {
+			[VLAN_TAG_8100] = ETHER_TYPE_VLAN,
+			[VLAN_TAG_88A8] = ETHER_TYPE_QINQ,
+			[VLAN_TAG_9100] = ETHER_TYPE_QINQ_OLD,
+	};
+	uint8_t *at = pkt->data + ETHER_TYPE_AT;
+	vlan_tags_t tags = pkt->tuple.vlan;
+
+	ENSURE(pkt->len + pkt->tailroom >= ETHER_BYTES + VLAN_TAGS_MAX * VLAN_TAG_BYTES);
+	memcpy(pkt->data, destination, ETHER_ADDR_BYTES);
+	memcpy(pkt->data + ETHER_ADDR_BYTES, source, ETHER_ADDR_BYTES);
+	for (; tags != 0; tags >>= 16, at += VLAN_TAG_BYTES) {
+		store_be16(at, tag_types[tags >> 12 & 3]);
+		store_be16(at + 2, tags & 0xfff);
+	}
+	store_be16(at, pkt->tuple.family == FAMILY_IP4 ? ETHER_TYPE_IP4 : ETHER_TYPE_IP6);
+	pkt->l3_offset = (uint8_t)(at + 2 - pkt->data);
+	pkt_set_length(pkt, pkt->l3_offset);
+}
+
+/* A TCP header whose bytes change, and by how much its checksum has to. */
+struct edit {
+	uint8_t *tcp;
+	uint64_t diff;
+};
+
+static void
+edit_add32(struct edit *edit, unsigned offset, uint32_t add)
+{
+	uint8_t *at = edit->tcp + offset;
+	uint32_t old_be, new_be;
+
+	if (add == 0)
+		return;
+	old_be = load_raw32(at);
+	new_be = htobe32(be32toh(old_be) + add);
+	store_raw32(at, new_be);
+	if (offset % 2 == 0)
+		edit->diff = csum_diff32(edit->diff, old_be, new_be);
+	else
+		edit->diff = csum_diff32_odd(edit->diff, old_be, new_be);
+}
+
+static void
+edit_window(struct edit *edit, uint16_t window)
+{
+	uint8_t *at = edit->tcp + TCP_WINDOW_AT;
+	uint16_t new_be = htobe16(window);
+
+	edit->diff = csum_diff16(edit->diff, load_raw16(at), new_be);
+	store_raw16(at, new_be);
+}
+
+static void
+edit_strip(struct edit *edit, unsigned offset, unsigned length)
+{
+	uint8_t *at = edit->tcp + offset;
+	uint16_t old = csum_fold(csum_add(0, at, length));
+	uint16_t new;
+
+	memset(at, OPTION_NOP, length);
+	new = csum_fold(csum_add(0, at, length));
+	if (offset % 2 == 0)
+		edit->diff = csum_diff32(edit->diff, old, new);
+	else
+		edit->diff = csum_diff32_odd(edit->diff, old, new);
+}
+
+static void
+edit_timestamp(struct edit *edit, const struct pkt *pkt, const struct rewrite *rewrite)
+{
+	unsigned offset = (unsigned)TCP_BYTES_MIN + pkt->opt.timestamp_offset;
+
+	if (rewrite->strip_timestamp) {
+		edit_strip(edit, offset, TIMESTAMP_BYTES);
+		return;
+	}
+	edit_add32(edit, offset + TIMESTAMP_TSVAL_AT, rewrite->tsval_add);
+	if (pkt->flags & TCP_ACK)
+		edit_add32(edit, offset + TIMESTAMP_TSECR_AT, rewrite->tsecr_add);
+}
+
+static void
+edit_sack(struct edit *edit, const struct pkt *pkt, const struct rewrite *rewrite)
+{
+	unsigned offset = (unsigned)TCP_BYTES_MIN + pkt->opt.sack_offset;
+	unsigned length = SACK_HEAD_BYTES + pkt->opt.sack_blocks * SACK_BLOCK_BYTES;
+	unsigned at;
+
+	if (rewrite->strip_sack) {
+		edit_strip(edit, offset, length);
+		return;
+	}
+	if (!(pkt->flags & TCP_ACK))
+		return;
+	for (at = SACK_HEAD_BYTES; at < length; at += SACK_EDGE_BYTES)
+		edit_add32(edit, offset + at, rewrite->ack_add);
+}
+
+void
+rewrite_segment(struct pkt *pkt, const struct rewrite *rewrite)
+{
+	struct edit edit = {.tcp = pkt->data + pkt->l4_offset};
+	uint8_t *check = edit.tcp + TCP_CHECKSUM_AT;
+
+	edit_add32(&edit, TCP_SEQ_AT, rewrite->seq_add);
+	if (pkt->flags & TCP_ACK)
+		edit_add32(&edit, TCP_ACK_AT, rewrite->ack_add);
+	if (rewrite->window != pkt->window)
+		edit_window(&edit, rewrite->window);
+	if (pkt->opt.has_timestamp)
+		edit_timestamp(&edit, pkt, rewrite);
+	if (pkt->opt.sack_blocks > 0)
+		edit_sack(&edit, pkt, rewrite);
+	if (edit.diff != 0)
+		store_raw16(check, csum_apply(load_raw16(check), edit.diff));
+}
