@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The shared count is relaxed: it bounds, and orders nothing; a conn never leaves its worker. */
+#include "table/accept_ring.h"
+
+bool
+accept_ring_enter(uint32_t *occupancy, uint32_t limit)
+{
+	uint32_t seen = __atomic_load_n(occupancy, __ATOMIC_RELAXED);
+
+	do {
+		if (seen > limit)
+			return false;
+	} while (!__atomic_compare_exchange_n(
+			occupancy, &seen, seen + 1, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	return true;
+}
+
+void
+accept_ring_leave(uint32_t *occupancy)
+{
+	uint32_t before = __atomic_fetch_sub(occupancy, 1, __ATOMIC_RELAXED);
+
+	ENSURE(before > 0);
+}
+
+void
+accept_lane_init(struct accept_lane *lane)
+{
+	*lane = (struct accept_lane){.head = ACCEPT_NONE, .tail = ACCEPT_NONE};
+}
+
+static struct timer_node *
+node_at(const struct accept_nodes *nodes, uint32_t id)
+{
+	return (struct timer_node *)(void *)(nodes->nodes + (size_t)id * nodes->stride);
+}
+
+void
+accept_lane_push(struct accept_lane *lane, const struct accept_nodes *nodes, uint32_t id)
+{
+	struct timer_node *node = node_at(nodes, id);
+
+	node->next = ACCEPT_NONE;
+	node->prev = lane->tail;
+	if (lane->tail == ACCEPT_NONE)
+		lane->head = id;
+	else
+		node_at(nodes, lane->tail)->next = id;
+	lane->tail = id;
+	lane->waiting++;
+}
+
+uint32_t
+accept_lane_pop(struct accept_lane *lane, const struct accept_nodes *nodes)
+{
+	uint32_t id = lane->head;
+
+	if (id != ACCEPT_NONE)
+		accept_lane_remove(lane, nodes, id);
+	return id;
+}
+
+void
+accept_lane_remove(struct accept_lane *lane, const struct accept_nodes *nodes, uint32_t id)
+{
+	const struct timer_node *node = node_at(nodes, id);
+
+	if (node->prev == ACCEPT_NONE)
+		lane->head = node->next;
+	else
+		node_at(nodes, node->prev)->next = node->next;
+	if (node->next == ACCEPT_NONE)
+		lane->tail = node->prev;
+	else
+		node_at(nodes, node->next)->prev = node->prev;
+	lane->waiting--;
+}

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A bucket is chosen by the high bits of the hash (multiply and shift, so that the number of
+ * buckets need not be a power of two); the tag is its low 16 bits; the other bucket follows
+ * from the hash alone. An entry goes to its first bucket while that has room. `displaced`
+ * counts those that could not, so that a miss, the case of every flood packet, ends after one line
+ * unless the bucket once overflowed.
+ */
+#include "table/flow_table.h"
+
+#define BUCKET_FILL_PERCENT 80
+
+static uint32_t
+bucket_count_for(uint32_t capacity)
+{
+	uint64_t slots = (uint64_t)capacity * 100 / BUCKET_FILL_PERCENT;
+
+	return (uint32_t)(slots / FLOW_BUCKET_ENTRIES) + 2;
+}
+
+size_t
+flow_table_memsize(uint32_t capacity, uint32_t capacity_ip6, uint32_t record_size)
+{
+	return (size_t)bucket_count_for(capacity) * sizeof(struct flow_bucket) +
+	       (size_t)capacity * record_size +
+	       cache_align((size_t)capacity_ip6 * sizeof(struct flow_pair));
+}
+
+void
+flow_table_init(struct flow_table *table, void *mem, uint32_t capacity, uint32_t capacity_ip6,
+		uint32_t record_size, const struct siphash_key *seed)
+{
+	uint32_t bucket_count = bucket_count_for(capacity);
+
+	ENSURE(capacity > 0 && capacity <= FLOW_CAPACITY_MAX && capacity_ip6 <= capacity);
+	ENSURE(record_size % CACHE_LINE_SIZE == 0 && (uintptr_t)mem % CACHE_LINE_SIZE == 0);
+	*table = (struct flow_table){
+			.buckets = mem,
+			.records = (uint8_t *)mem +
+				   (size_t)bucket_count * sizeof(struct flow_bucket),
+			.seed = *seed,
+			.bucket_count = bucket_count,
+			.record_size = record_size,
+			.capacity = capacity,
+			.capacity_ip6 = capacity_ip6,
+			.free_head = FLOW_NONE,
+			.pairs_free_head = FLOW_NONE,
+	};
+	table->pairs = (struct flow_pair *)(void *)(table->records +
+						    (size_t)capacity * record_size);
+	for (uint32_t i = 0; i < bucket_count; i++) {
+		struct flow_bucket *bucket = &table->buckets[i];
+
+		memset(bucket, 0, sizeof(*bucket));
+		for (unsigned e = 0; e < FLOW_BUCKET_ENTRIES; e++)
+			bucket->handles[e] = FLOW_NONE;
+	}
+}
+
+/* 64x64 -> 128 multiply, folded: mixes both halves of the key into every bit of the result. */
+static inline uint64_t
+fold_multiply(uint64_t a, uint64_t b)
+{
+	unsigned __int128 product = (unsigned __int128)a * b;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+uint32_t
+flow_table_hash(const struct flow_table *table, const struct tuple *tuple)
+{
+	uint64_t ports = (uint64_t)tuple->client_port << 48 | (uint64_t)tuple->backend_port << 32 |
+			 tuple->vlan;
+	uint64_t hash;
+
+	if (tuple->family == FAMILY_IP4) {
+		uint64_t addresses = (uint64_t)tuple->client.words_be[3] << 32 |
+				     tuple->backend.words_be[3];
+
+		hash = fold_multiply(addresses ^ table->seed.k0, ports ^ table->seed.k1);
+	} else {
+		hash = fold_multiply(tuple->client.halves_be[0] ^ table->seed.k0,
+				tuple->client.halves_be[1] ^ table->seed.k1);
+		hash = fold_multiply(hash ^ tuple->backend.halves_be[0] ^ table->seed.k1,
+				tuple->backend.halves_be[1] ^ table->seed.k0);
+		hash = fold_multiply(hash ^ table->seed.k0, ports ^ table->seed.k1);
+	}
+	hash = fold_multiply(hash ^ table->seed.k1, UINT64_C(0x9e3779b97f4a7c15));
+	return (uint32_t)(hash >> 32) ^ (uint32_t)hash;
+}
+
+static inline uint32_t
+bucket_scale(const struct flow_table *table, uint32_t hash)
+{
+	return (uint32_t)((uint64_t)hash * table->bucket_count >> 32);
+}
+
+static inline uint32_t
+bucket_first(const struct flow_table *table, uint32_t hash)
+{
+	return bucket_scale(table, hash);
+}
+
+/* Never the first one: else a full bucket would count as two. */
+static inline uint32_t
+bucket_second(const struct flow_table *table, uint32_t hash)
+{
+	uint32_t first = bucket_first(table, hash);
+	uint32_t second = bucket_scale(table, (hash << 16 | hash >> 16) * UINT32_C(0x9e3779b1));
+
+	if (second == first)
+		second = first + 1 == table->bucket_count ? 0 : first + 1;
+	return second;
+}
+
+static inline struct flow *
+flow_at(const struct flow_table *table, uint32_t handle)
+{
+	return flow_table_record(table, handle);
+}
+
+static bool
+flow_matches(const struct flow_table *table, const struct flow *flow, const struct tuple *tuple)
+{
+	if (flow->client_port != tuple->client_port || flow->backend_port != tuple->backend_port)
+		return false;
+	if (tuple->family == FAMILY_IP4)
+		return flow->vlan_family == tuple->vlan &&
+		       flow->client == tuple->client.words_be[3] &&
+		       flow->backend == tuple->backend.words_be[3];
+	if (flow->vlan_family != (tuple->vlan | FLOW_IP6))
+		return false;
+	return ip_addr_is_equal(&table->pairs[flow->client].client, &tuple->client) &&
+	       ip_addr_is_equal(&table->pairs[flow->client].backend, &tuple->backend);
+}
+
+void
+flow_table_prefetch(const struct flow_table *table, uint32_t hash)
+{
+	__builtin_prefetch(&table->buckets[bucket_first(table, hash)]);
+}
+
+static uint32_t
+bucket_find(const struct flow_table *table, uint32_t index, uint32_t hash,
+		const struct tuple *tuple)
+{
+	const struct flow_bucket *bucket = &table->buckets[index];
+	uint16_t tag = (uint16_t)hash;
+
+	for (unsigned e = 0; e < FLOW_BUCKET_ENTRIES; e++) {
+		if (bucket->tags[e] != tag || bucket->handles[e] == FLOW_NONE)
+			continue;
+		const struct flow *flow = flow_at(table, bucket->handles[e]);
+
+		if (flow->hash == hash && flow_matches(table, flow, tuple))
+			return bucket->handles[e];
+	}
+	return FLOW_NONE;
+}
+
+uint32_t
+flow_table_find(const struct flow_table *table, uint32_t hash, const struct tuple *tuple)
+{
+	uint32_t first = bucket_first(table, hash);
+	uint32_t handle = bucket_find(table, first, hash, tuple);
+
+	if (handle == FLOW_NONE && table->buckets[first].displaced > 0)
+		handle = bucket_find(table, bucket_second(table, hash), hash, tuple);
+	return handle;
+}
+
+/* The entry's index in the bucket that holds handle (FLOW_NONE: a free entry), or -1. */
+static int
+bucket_entry(const struct flow_bucket *bucket, uint32_t handle)
+{
+	for (int e = 0; e < FLOW_BUCKET_ENTRIES; e++)
+		if (bucket->handles[e] == handle)
+			return e;
+	return -1;
+}
+
+/* Writes an entry into a bucket with room and keeps `displaced` of its first bucket. */
+static bool
+bucket_put(struct flow_table *table, uint32_t index, uint32_t hash, uint32_t handle)
+{
+	struct flow_bucket *bucket = &table->buckets[index];
+	int e = bucket_entry(bucket, FLOW_NONE);
+
+	if (e < 0)
+		return false;
+	bucket->tags[e] = (uint16_t)hash;
+	bucket->handles[e] = handle;
+	if (index != bucket_first(table, hash))
+		table->buckets[bucket_first(table, hash)].displaced++;
+	return true;
+}
+
+static void
+bucket_take(struct flow_table *table, uint32_t index, int e, uint32_t hash)
+{
+	struct flow_bucket *bucket = &table->buckets[index];
+
+	bucket->tags[e] = 0;
+	bucket->handles[e] = FLOW_NONE;
+	if (index != bucket_first(table, hash))
+		table->buckets[bucket_first(table, hash)].displaced--;
+}
+
+/* Frees one entry of a full bucket by moving its holder to the holder's other bucket. */
+static bool
+bucket_make_room(struct flow_table *table, uint32_t index)
+{
+	struct flow_bucket *bucket = &table->buckets[index];
+
+	for (int e = 0; e < FLOW_BUCKET_ENTRIES; e++) {
+		uint32_t handle = bucket->handles[e];
+		uint32_t hash = flow_at(table, handle)->hash;
+		uint32_t first = bucket_first(table, hash);
+		uint32_t other = index == first ? bucket_second(table, hash) : first;
+
+		if (bucket_entry(&table->buckets[other], FLOW_NONE) < 0)
+			continue;
+		bucket_take(table, index, e, hash);
+		ENSURE(bucket_put(table, other, hash, handle));
+		return true;
+	}
+	return false;
+}
+
+static bool
+table_place(struct flow_table *table, uint32_t hash, uint32_t handle)
+{
+	uint32_t first = bucket_first(table, hash);
+	uint32_t second = bucket_second(table, hash);
+
+	if (bucket_put(table, first, hash, handle) || bucket_put(table, second, hash, handle))
+		return true;
+	if (bucket_make_room(table, first))
+		return bucket_put(table, first, hash, handle);
+	if (bucket_make_room(table, second))
+		return bucket_put(table, second, hash, handle);
+	return false;
+}
+
+static uint32_t
+record_take(struct flow_table *table)
+{
+	uint32_t handle = table->free_head;
+
+	if (handle != FLOW_NONE)
+		table->free_head = flow_at(table, handle)->client;
+	else if (table->touched < table->capacity)
+		handle = table->touched++;
+	return handle;
+}
+
+static void
+record_give(struct flow_table *table, uint32_t handle)
+{
+	flow_at(table, handle)->client = table->free_head;
+	table->free_head = handle;
+}
+
+static uint32_t
+pair_take(struct flow_table *table)
+{
+	uint32_t pair = table->pairs_free_head;
+
+	if (pair != FLOW_NONE)
+		table->pairs_free_head = table->pairs[pair].client.words_be[0];
+	else if (table->pairs_touched < table->capacity_ip6)
+		pair = table->pairs_touched++;
+	return pair;
+}
+
+static void
+pair_give(struct flow_table *table, uint32_t pair)
+{
+	table->pairs[pair].client.words_be[0] = table->pairs_free_head;
+	table->pairs_free_head = pair;
+}
+
+/* Fills the record's head; false when an IPv6 flow finds no pair. */
+static bool
+flow_write(struct flow_table *table, struct flow *flow, uint32_t hash, const struct tuple *tuple)
+{
+	*flow = (struct flow){
+			.client = tuple->client.words_be[3],
+			.backend = tuple->backend.words_be[3],
+			.client_port = tuple->client_port,
+			.backend_port = tuple->backend_port,
+			.vlan_family = tuple->vlan,
+			.hash = hash,
+	};
+	if (tuple->family == FAMILY_IP4)
+		return true;
+
+	flow->vlan_family |= FLOW_IP6;
+	flow->backend = 0;
+	flow->client = pair_take(table);
+	if (flow->client == FLOW_NONE)
+		return false;
+	table->pairs[flow->client] = (struct flow_pair){tuple->client, tuple->backend};
+	return true;
+}
+
+uint32_t
+flow_table_insert(struct flow_table *table, uint32_t hash, const struct tuple *tuple)
+{
+	uint32_t handle = record_take(table);
+
+	if (handle == FLOW_NONE)
+		return FLOW_NONE;
+
+	struct flow *flow = flow_at(table, handle);
+
+	if (!flow_write(table, flow, hash, tuple)) {
+		record_give(table, handle);
+		return FLOW_NONE;
+	}
+	if (!table_place(table, hash, handle)) {
+		if (flow->vlan_family & FLOW_IP6)
+			pair_give(table, flow->client);
+		record_give(table, handle);
+		return FLOW_NONE;
+	}
+	table->count++;
+	return handle;
+}
+
+void
+flow_table_remove(struct flow_table *table, uint32_t handle)
+{
+	struct flow *flow = flow_at(table, handle);
+	uint32_t index = bucket_first(table, flow->hash);
+	int e = bucket_entry(&table->buckets[index], handle);
+
+	if (e < 0) {
+		index = bucket_second(table, flow->hash);
+		e = bucket_entry(&table->buckets[index], handle);
+	}
+	ENSURE(e >= 0);
+	bucket_take(table, index, e, flow->hash);
+	if (flow->vlan_family & FLOW_IP6)
+		pair_give(table, flow->client);
+	record_give(table, handle);
+	table->count--;
+}
+
+struct tuple
+flow_table_tuple(const struct flow_table *table, uint32_t handle)
+{
+	const struct flow *flow = flow_at(table, handle);
+	struct tuple tuple = {
+			.client_port = flow->client_port,
+			.backend_port = flow->backend_port,
+			.vlan = flow->vlan_family & ~FLOW_IP6,
+	};
+
+	if (flow->vlan_family & FLOW_IP6) {
+		tuple.family = FAMILY_IP6;
+		tuple.client = table->pairs[flow->client].client;
+		tuple.backend = table->pairs[flow->client].backend;
+	} else {
+		tuple.family = FAMILY_IP4;
+		tuple.client = ip_addr_from_ip4(flow->client);
+		tuple.backend = ip_addr_from_ip4(flow->backend);
+	}
+	return tuple;
+}

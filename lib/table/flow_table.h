@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Tuple -> connection record, for one worker. Bounded: all memory is given at init and nothing
+ * grows. One writer, one reader, the same thread: no locks, no atomics.
+ *
+ * The table owns an array of records of the caller's size; each begins with a struct flow that
+ * belongs to the table. A record is named by its handle, 0 <= handle < capacity, which stays the
+ * same until removal. Lookup touches one bucket line and one record line when the tuple is
+ * there, one bucket line when it is not. IPv6 addresses live in an array of pairs of their own,
+ * so that an IPv4 connection does not pay for them.
+ *
+ * Buckets hold ten entries each; an entry lives in one of two buckets, and a full pair makes room
+ * by moving one entry to its other bucket (cuckoo hashing, bounded to one move).
+ */
+#ifndef SLUICE_TABLE_FLOW_TABLE_H
+#define SLUICE_TABLE_FLOW_TABLE_H
+
+#include "base/siphash.h"
+#include "net/tuple.h"
+
+#define FLOW_NONE UINT32_MAX /**< no handle */
+#define FLOW_CAPACITY_MAX (UINT32_C(1) << 26)
+#define FLOW_BUCKET_ENTRIES 10
+
+/** Head of every record; written by the table only. */
+struct flow {
+	uint32_t client;  /**< IPv4: address, raw; IPv6: index of its pair */
+	uint32_t backend; /**< IPv4: address, raw; IPv6: 0 */
+	uint16_t client_port;
+	uint16_t backend_port;
+	uint32_t vlan_family; /**< vlan_tags_t, and FLOW_IP6 for IPv6 */
+	uint32_t hash;	      /**< flow_table_hash() of its tuple */
+};
+static_assert(sizeof(struct flow) == 20, "leaves 44 bytes of a record's line to the caller");
+
+#define FLOW_IP6 (UINT32_C(1) << 31)
+
+struct flow_bucket {
+	uint16_t tags[FLOW_BUCKET_ENTRIES];
+	uint16_t displaced; /**< entries that belong here first but live in their other bucket */
+	uint16_t unused;
+	uint32_t handles[FLOW_BUCKET_ENTRIES]; /**< FLOW_NONE: empty */
+};
+static_assert(sizeof(struct flow_bucket) == CACHE_LINE_SIZE, "one line per bucket");
+
+struct flow_pair {
+	union ip_addr client;
+	union ip_addr backend;
+};
+
+struct flow_table {
+	struct flow_bucket *buckets;
+	uint8_t *records;
+	struct flow_pair *pairs;
+	struct siphash_key seed;
+	uint32_t bucket_count;
+	uint32_t record_size;
+	uint32_t capacity;
+	uint32_t capacity_ip6;
+	uint32_t count;	    /**< records in use */
+	uint32_t touched;   /**< records ever used: the ones above are not on the free list */
+	uint32_t free_head; /**< free records, linked through flow.client */
+	uint32_t pairs_touched;
+	uint32_t pairs_free_head; /**< free pairs, linked through client.words_be[0] */
+};
+
+/** Bytes for the given sizes; record_size a multiple of the cache line,
+ * capacity 1..FLOW_CAPACITY_MAX. */
+size_t flow_table_memsize(uint32_t capacity, uint32_t capacity_ip6, uint32_t record_size);
+
+/** Makes an empty table in mem (cache-line aligned). seed keys the hash: secret and random, or
+ * tuples could be chosen to collide. */
+void flow_table_init(struct flow_table *table, void *mem, uint32_t capacity, uint32_t capacity_ip6,
+		uint32_t record_size, const struct siphash_key *seed);
+
+/** Keyed hash of a tuple. */
+uint32_t flow_table_hash(const struct flow_table *table, const struct tuple *tuple);
+
+/** Starts loading the bucket that find will read first. */
+void flow_table_prefetch(const struct flow_table *table, uint32_t hash);
+
+/** The handle of tuple, or FLOW_NONE. hash is flow_table_hash(tuple). */
+uint32_t flow_table_find(const struct flow_table *table, uint32_t hash, const struct tuple *tuple);
+
+/** Takes a record for tuple, which must not be in the table. FLOW_NONE when there is no room. The
+ * rest of the record is whatever it was. */
+uint32_t flow_table_insert(struct flow_table *table, uint32_t hash, const struct tuple *tuple);
+
+/** Gives the record back. */
+void flow_table_remove(struct flow_table *table, uint32_t handle);
+
+/** The tuple a record was inserted with. */
+struct tuple flow_table_tuple(const struct flow_table *table, uint32_t handle);
+
+static inline void *
+flow_table_record(const struct flow_table *table, uint32_t handle)
+{
+	return table->records + (size_t)handle * table->record_size;
+}
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * An open-addressed hash of 32-bit indices over the array of backends, at most half full. Every
+ * backend is entered under its address and port, and every distinct address once under port 0,
+ * which no backend has, for snapshot_protects().
+ */
+#include "table/snapshot.h"
+
+#include <errno.h>
+
+#define INDEX_NONE UINT32_MAX
+
+struct snapshot {
+	uint64_t generation;
+	uint64_t seed;
+	uint32_t count;
+	uint32_t capacity;
+	uint32_t mask;	 /* cells - 1 */
+	uint32_t *cells; /* index * 2, plus 1 for "address only" */
+	struct backend_config *backends;
+};
+
+static uint32_t
+cell_count_for(unsigned count)
+{
+	uint32_t cells = 8;
+
+	while (cells < 4 * (uint64_t)count)
+		cells *= 2;
+	return cells;
+}
+
+size_t
+snapshot_memsize(unsigned count)
+{
+	return cache_align(sizeof(struct snapshot)) +
+	       cache_align(cell_count_for(count) * sizeof(uint32_t)) +
+	       cache_align(count * sizeof(struct backend_config));
+}
+
+struct snapshot *
+snapshot_init(void *mem, unsigned count, uint64_t generation, uint64_t seed)
+{
+	struct snapshot *snapshot = mem;
+	uint32_t cells = cell_count_for(count);
+	uint8_t *next = (uint8_t *)mem + cache_align(sizeof(*snapshot));
+
+	*snapshot = (struct snapshot){
+			.generation = generation,
+			.seed = seed,
+			.capacity = count,
+			.mask = cells - 1,
+			.cells = (uint32_t *)(void *)next,
+			.backends = (struct backend_config *)(void
+							*)(next +
+							   cache_align(cells * sizeof(uint32_t))),
+	};
+	for (uint32_t i = 0; i < cells; i++)
+		snapshot->cells[i] = INDEX_NONE;
+	return snapshot;
+}
+
+static uint32_t
+cell_first(const struct snapshot *snapshot, const union ip_addr *address, uint16_t port)
+{
+	uint64_t hash = (address->halves_be[0] ^ snapshot->seed) * UINT64_C(0x9e3779b97f4a7c15);
+
+	hash = (hash ^ hash >> 32 ^ address->halves_be[1] ^ (uint64_t)port << 17) *
+	       UINT64_C(0xd6e8feb86659fd93);
+	return (uint32_t)(hash >> 32) & snapshot->mask;
+}
+
+/* The cell that holds the address and port (0: the address alone), or the empty one where it
+ * belongs. */
+static uint32_t
+cell_find(const struct snapshot *snapshot, const union ip_addr *address, uint16_t port)
+{
+	uint32_t cell = cell_first(snapshot, address, port);
+
+	for (;; cell = (cell + 1) & snapshot->mask) {
+		uint32_t entry = snapshot->cells[cell];
+
+		if (entry == INDEX_NONE)
+			return cell;
+
+		const struct backend_config *config = &snapshot->backends[entry / 2];
+		uint16_t entry_port = entry & 1 ? 0 : config->port;
+
+		if (entry_port == port && ip_addr_is_equal(&config->address, address))
+			return cell;
+	}
+}
+
+int
+snapshot_insert(struct snapshot *snapshot, const struct backend_config *config)
+{
+	uint32_t cell = cell_find(snapshot, &config->address, config->port);
+
+	if (snapshot->cells[cell] != INDEX_NONE)
+		return -EEXIST;
+	if (snapshot->count == snapshot->capacity)
+		return -ENOSPC;
+	snapshot->backends[snapshot->count] = *config;
+	snapshot->cells[cell] = snapshot->count * 2;
+	cell = cell_find(snapshot, &config->address, 0);
+	if (snapshot->cells[cell] == INDEX_NONE)
+		snapshot->cells[cell] = snapshot->count * 2 + 1;
+	snapshot->count++;
+	return 0;
+}
+
+const struct backend_config *
+snapshot_find(const struct snapshot *snapshot, const union ip_addr *address, uint16_t port)
+{
+	uint32_t entry = port == 0 ? INDEX_NONE
+				   : snapshot->cells[cell_find(snapshot, address, port)];
+
+	return entry == INDEX_NONE ? NULL : &snapshot->backends[entry / 2];
+}
+
+bool
+snapshot_protects(const struct snapshot *snapshot, const union ip_addr *address)
+{
+	return snapshot->cells[cell_find(snapshot, address, 0)] != INDEX_NONE;
+}
+
+const struct backend_config *
+snapshot_at(const struct snapshot *snapshot, unsigned index)
+{
+	ENSURE(index < snapshot->count);
+	return &snapshot->backends[index];
+}
+
+unsigned
+snapshot_count(const struct snapshot *snapshot)
+{
+	return snapshot->count;
+}
+
+uint64_t
+snapshot_generation(const struct snapshot *snapshot)
+{
+	return snapshot->generation;
+}

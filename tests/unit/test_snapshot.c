@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The snapshot's look-up: exact for every backend, and for everything that is none. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/base.h"
+#include "table/counters.h"
+#include "table/snapshot.h"
+
+static struct snapshot *
+make(unsigned count)
+{
+	void *mem = aligned_alloc(CACHE_LINE_SIZE, snapshot_memsize(count));
+
+	assert_non_null(mem);
+	memset(mem, 0xa5, snapshot_memsize(count));
+	return snapshot_init(mem, count, 42, 0x1122334455667788);
+}
+
+static struct backend_config
+backend(uint32_t address, uint16_t port, uint16_t slot)
+{
+	return (struct backend_config){
+			.address = ip_addr_from_ip4(address),
+			.port = port,
+			.slot = slot,
+			.family = FAMILY_IP4,
+	};
+}
+
+/* 1. Many ports of one address and many addresses of one port: all found, neighbours not. */
+static void
+test_find(void **state)
+{
+	enum { COUNT = 2000 };
+	struct snapshot *snapshot = make(COUNT);
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT; i++) {
+		struct backend_config config = i % 2 ? backend(7, (uint16_t)(i + 1), (uint16_t)i)
+						     : backend(1000 + i, 80, (uint16_t)i);
+
+		assert_int_equal(snapshot_insert(snapshot, &config), 0);
+	}
+	assert_int_equal(snapshot_count(snapshot), COUNT);
+	assert_int_equal(snapshot_generation(snapshot), 42);
+	for (unsigned i = 0; i < COUNT; i++) {
+		union ip_addr address = ip_addr_from_ip4(i % 2 ? 7 : 1000 + i);
+		union ip_addr neighbour = ip_addr_from_ip4(100000 + i);
+		uint16_t port = i % 2 ? (uint16_t)(i + 1) : 80;
+		const struct backend_config *found = snapshot_find(snapshot, &address, port);
+
+		assert_ptr_equal(found, snapshot_at(snapshot, i));
+		assert_int_equal(found->slot, i);
+		assert_null(snapshot_find(snapshot, &address, (uint16_t)(port ^ 0x8000)));
+		assert_null(snapshot_find(snapshot, &neighbour, port));
+		assert_true(snapshot_protects(snapshot, &address));
+		assert_false(snapshot_protects(snapshot, &neighbour));
+	}
+	free(snapshot);
+}
+
+/* 2. The same address and port twice, and one backend too many, are refused; the rest stays. */
+static void
+test_refusals(void **state)
+{
+	struct snapshot *snapshot = make(2);
+	struct backend_config a = backend(1, 80, 0), b = backend(1, 443, 1), c = backend(2, 80, 2);
+
+	(void)state;
+	assert_int_equal(snapshot_insert(snapshot, &a), 0);
+	assert_int_equal(snapshot_insert(snapshot, &a), -EEXIST);
+	assert_int_equal(snapshot_insert(snapshot, &b), 0);
+	assert_int_equal(snapshot_insert(snapshot, &c), -ENOSPC);
+	assert_int_equal(snapshot_count(snapshot), 2);
+	assert_non_null(snapshot_find(snapshot, &a.address, 443));
+	assert_null(snapshot_find(snapshot, &c.address, 80));
+	free(snapshot);
+}
+
+/* 3. Port 0, which the index uses for bare addresses, is never a backend. */
+static void
+test_port_zero(void **state)
+{
+	struct snapshot *snapshot = make(1);
+	struct backend_config a = backend(1, 80, 0);
+
+	(void)state;
+	assert_null(snapshot_find(snapshot, &a.address, 0));
+	assert_int_equal(snapshot_insert(snapshot, &a), 0);
+	assert_null(snapshot_find(snapshot, &a.address, 0));
+	free(snapshot);
+}
+
+/* 4. No backends at all: nothing is protected. */
+static void
+test_empty(void **state)
+{
+	struct snapshot *snapshot = make(0);
+	union ip_addr address = ip_addr_from_ip4(1);
+
+	(void)state;
+	assert_null(snapshot_find(snapshot, &address, 80));
+	assert_false(snapshot_protects(snapshot, &address));
+	free(snapshot);
+}
+
+/* 5. Counters have distinct names and a text each: they are what an operator reads. */
+static void
+test_counter_names(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < BACKEND_COUNTER_COUNT; i++) {
+		assert_true(strlen(backend_counter_text(i)) > 10);
+		for (unsigned j = 0; j < i; j++)
+			assert_string_not_equal(backend_counter_name(i), backend_counter_name(j));
+	}
+	for (unsigned i = 0; i < EMITTED_COUNT; i++)
+		assert_true(strlen(emitted_name(i)) > 2);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(test_find),
+			cmocka_unit_test(test_refusals),
+			cmocka_unit_test(test_port_zero),
+			cmocka_unit_test(test_empty),
+			cmocka_unit_test(test_counter_names),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
