@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A burst in stages: parse and judge all packets, look all of them up, splice, then the
+ * handshakes in order of arrival, then all SYNs together. Splicing goes first, so that a flood
+ * delays no established connection.
+ *
+ * A look-up is good as long as nothing was inserted or removed since (worker.changes); after that
+ * each later packet of the burst looks again. So two packets of one client in one burst, its proof
+ * and its data, find each other.
+ */
+#include "base/seq.h"
+#include "proxy/connect.h"
+#include "proxy/handshake.h"
+#include "proxy/splice.h"
+#include "proxy/worker_impl.h"
+
+/* Packets of one burst that wait for the same stage. */
+struct task_list {
+	unsigned count;
+	struct task tasks[BURST_MAX];
+};
+
+static inline void
+list_add(struct task_list *list, struct pkt *pkt, const struct backend_config *config)
+{
+	list->tasks[list->count++] = (struct task){pkt, config};
+}
+
+/* Judges one packet; what is for a backend and sound goes on the list. */
+static void
+stage_parse(struct worker *w, struct pkt *pkt, enum side from, struct task_list *sound)
+{
+	const struct backend_config *config;
+
+	pkt_parse(pkt, from);
+	switch (pkt->kind) {
+	case PKT_TCP:
+		break;
+	case PKT_FRAGMENT:
+		pkt->reason = snapshot_protects(w->snapshot, &pkt->tuple.backend)
+					      ? REASON_fragment
+					      : REASON_pass_not_protected;
+		return;
+	default:
+		return;
+	}
+
+	config = snapshot_find(w->snapshot, &pkt->tuple.backend, pkt->tuple.backend_port);
+	if (config == NULL) {
+		pkt->reason = REASON_pass_not_protected;
+		return;
+	}
+	pkt->reason = (uint8_t)pkt_check_tcp(pkt);
+	if (pkt->reason != REASON_NONE)
+		return;
+	pkt->hash = flow_table_hash(&w->flows, &pkt->tuple);
+	flow_table_prefetch(&w->flows, pkt->hash);
+	list_add(sound, pkt, config);
+}
+
+static inline bool
+is_client_syn(const struct pkt *pkt, enum side from)
+{
+	return from == SIDE_CLIENT && (pkt->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+}
+
+/* Looks up and sorts: spliced, SYN, or a step of a handshake. */
+static void
+stage_classify(struct worker *w, const struct task_list *sound, enum side from,
+		struct task_list *spliced, struct task_list *syns, struct task_list *steps)
+{
+	for (unsigned i = 0; i < sound->count; i++) {
+		struct pkt *pkt = sound->tasks[i].pkt;
+		const struct backend_config *config = sound->tasks[i].config;
+
+		if (is_client_syn(pkt, from)) {
+			list_add(syns, pkt, config);
+			continue;
+		}
+		pkt->conn = flow_table_find(&w->flows, pkt->hash, &pkt->tuple);
+		if (pkt->conn != FLOW_NONE && worker_conn(w, pkt->conn)->state >= CONN_ESTABLISHED)
+			list_add(spliced, pkt, config);
+		else
+			list_add(steps, pkt, config);
+	}
+}
+
+/* A client's segment without a connection: a proof, or nothing. */
+static enum reason
+client_unknown(struct worker *w, const struct task *task)
+{
+	struct cookie_proof proof;
+
+	if (task->pkt->flags & (TCP_SYN | TCP_RST))
+		return REASON_stray_client;
+	if (handshake_is_proof(w, task->pkt, &proof))
+		return handshake_admit(w, task, &proof);
+	worker_count(w, task->config->slot, COUNTER_SyncookiesFailed, 1);
+	return REASON_ack_cookie_invalid;
+}
+
+/* A client that reuses its tuple shows it by an ACK that the old connection can't have sent. */
+static bool
+client_is_new(const struct worker *w, const struct pkt *pkt, struct cookie_proof *proof)
+{
+	const struct conn *conn = worker_conn(w, pkt->conn);
+
+	if (pkt->flags & (TCP_SYN | TCP_RST))
+		return false;
+	if (conn->state < CONN_ESTABLISHED ? pkt->ack == conn->leg[SIDE_BACKEND].snd_nxt
+					   : splice_is_plausible(conn, pkt, SIDE_CLIENT))
+		return false;
+	return handshake_is_proof(w, pkt, proof);
+}
+
+static enum reason
+client_step(struct worker *w, const struct task *task)
+{
+	struct pkt *pkt = task->pkt;
+	struct cookie_proof proof;
+
+	if (pkt->conn == FLOW_NONE)
+		return client_unknown(w, task);
+	if (UNLIKELY(client_is_new(w, pkt, &proof))) {
+		conn_abandon(w, pkt->conn);
+		return handshake_admit(w, task, &proof);
+	}
+	if (worker_conn(w, pkt->conn)->state < CONN_ESTABLISHED)
+		return connect_client(w, pkt->conn, pkt);
+	return splice_segment(w, pkt->conn, pkt, SIDE_CLIENT);
+}
+
+static enum reason
+backend_step(struct worker *w, struct pkt *pkt)
+{
+	if (pkt->conn == FLOW_NONE)
+		return REASON_stray_backend;
+	if (worker_conn(w, pkt->conn)->state < CONN_ESTABLISHED)
+		return connect_answer(w, pkt->conn, pkt);
+	return splice_segment(w, pkt->conn, pkt, SIDE_BACKEND);
+}
+
+static void
+stage_steps(struct worker *w, const struct task_list *list, enum side from, uint32_t changes)
+{
+	for (unsigned i = 0; i < list->count; i++) {
+		const struct task *task = &list->tasks[i];
+		struct pkt *pkt = task->pkt;
+
+		if (w->changes != changes)
+			pkt->conn = flow_table_find(&w->flows, pkt->hash, &pkt->tuple);
+		pkt->reason = (uint8_t)(from == SIDE_CLIENT ? client_step(w, task)
+							    : backend_step(w, pkt));
+	}
+}
+
+static void
+count_reasons(struct worker *w, const struct burst *burst)
+{
+	counter_add(&w->counters.received[burst->from], burst->count);
+	for (unsigned i = 0; i < burst->count; i++) {
+		enum reason reason = burst->pkts[i].reason;
+
+		ENSURE(reason != REASON_NONE && reason < REASON_COUNT);
+		counter_add(&w->counters.reasons[reason], 1);
+	}
+}
+
+static void
+check_sums(const struct worker *w)
+{
+	uint64_t sum = 0;
+
+	for (unsigned reason = 0; reason < REASON_COUNT; reason++)
+		sum += w->counters.reasons[reason];
+	ENSURE(sum == w->counters.received[SIDE_CLIENT] + w->counters.received[SIDE_BACKEND]);
+}
+
+void
+sluice_burst(struct worker *w, struct burst *burst, ticks_t now)
+{
+	struct task_list sound = {.count = 0};
+	struct task_list spliced = {.count = 0};
+	struct task_list syns = {.count = 0};
+	struct task_list steps = {.count = 0};
+	uint32_t changes = w->changes;
+
+	w->now = now;
+	w->snapshot = __atomic_load_n(w->env.snapshot, __ATOMIC_ACQUIRE);
+	jar_advance(&w->jar, now);
+
+	for (unsigned i = 0; i < burst->count; i++)
+		stage_parse(w, &burst->pkts[i], burst->from, &sound);
+	stage_classify(w, &sound, burst->from, &spliced, &syns, &steps);
+	stage_steps(w, &spliced, burst->from, changes);
+	stage_steps(w, &steps, burst->from, changes);
+	handshake_answer_syns(w, syns.tasks, syns.count);
+
+	count_reasons(w, burst);
+	if (SLUICE_TEST_CHECKS)
+		check_sums(w);
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Window tracking follows "Real Stateful TCP Packet Filtering in IP Filter" (van Rooij 2000), as
+ * Linux nf_conntrack_proto_tcp.c does, with two differences: we saw every byte since the SYN, so
+ * nothing is guessed; and a segment outside is translated all the same, since the ends know better
+ * (RFC 9293 3.10.7.4 wants an answer to it). Only state is never moved by it.
+ */
+#include "proxy/splice.h"
+
+#include "base/seq.h"
+#include "proxy/connect.h"
+#include "proxy/worker_impl.h"
+
+/* How far back duplicates may lie at least (nf_conntrack_proto_tcp.c MAXACKWINCONST). */
+#define DUPLICATE_REACH 66000
+
+/* A probe of a zero window may carry one byte beyond it (RFC 9293 3.8.6.1). */
+#define PROBE_BYTES 1
+
+static inline uint8_t
+window_scale(const struct conn *conn, enum side from)
+{
+	return from == SIDE_CLIENT ? conn->scale_client : conn->scale_backend;
+}
+
+/* How far behind its RCV.NXT an end may still see duplicates: a window, as RFC 5961 5.2 has it. */
+static inline uint32_t
+leg_reach(const struct leg *leg)
+{
+	uint32_t window = leg->window_end - leg->rcv_nxt;
+
+	return window > DUPLICATE_REACH ? window : DUPLICATE_REACH;
+}
+
+bool
+splice_is_plausible(const struct conn *conn, const struct pkt *pkt, enum side from)
+{
+	const struct leg *sender = &conn->leg[from];
+
+	return seq_between(pkt->ack, sender->rcv_nxt - leg_reach(sender),
+			conn->leg[side_other(from)].snd_nxt);
+}
+
+static bool
+segment_is_inside(const struct conn *conn, const struct pkt *pkt, enum side from, uint32_t seq)
+{
+	const struct leg *receiver = &conn->leg[side_other(from)];
+	uint32_t end = seq + pkt_seq_length(pkt);
+
+	return !seq_after(end, receiver->window_end + PROBE_BYTES) &&
+	       !seq_before(seq, receiver->rcv_nxt - leg_reach(receiver)) &&
+	       splice_is_plausible(conn, pkt, from);
+}
+
+static inline enum close_event
+event_of(enum side side, enum close_event client, enum close_event backend)
+{
+	return side == SIDE_CLIENT ? client : backend;
+}
+
+/* FINs and their acknowledgements, once the legs have taken the segment in. */
+static void
+splice_close(struct worker *w, uint32_t id, const struct pkt *pkt, enum side from, uint32_t end)
+{
+	const struct conn *conn = worker_conn(w, id);
+	enum side other = side_other(from);
+
+	/* A FIN counts at the end of all that was sent; one before it is old or forged. */
+	if (pkt->flags & TCP_FIN && end == conn->leg[from].snd_nxt)
+		conn_move(w, id, event_of(from, CLOSE_CLIENT_FIN, CLOSE_BACKEND_FIN));
+	if (close_fin_pending(conn->state, other) &&
+			conn->leg[from].rcv_nxt == conn->leg[other].snd_nxt)
+		conn_move(w, id, event_of(other, CLOSE_CLIENT_FIN_ACKED, CLOSE_BACKEND_FIN_ACKED));
+}
+
+static void
+splice_track(struct worker *w, uint32_t id, const struct pkt *pkt, enum side from, uint32_t seq)
+{
+	struct conn *conn = worker_conn(w, id);
+	struct leg *sender = &conn->leg[from];
+	uint32_t end = seq + pkt_seq_length(pkt);
+	uint32_t edge = pkt->ack + ((uint32_t)pkt->window << window_scale(conn, from));
+
+	if (seq_after(end, sender->snd_nxt)) {
+		/* Bytes behind a FIN: what looked like one was forged. */
+		if (UNLIKELY(close_fin_pending(conn->state, from)))
+			conn_move(w, id,
+					event_of(from, CLOSE_CLIENT_FIN_VOID,
+							CLOSE_BACKEND_FIN_VOID));
+		sender->snd_nxt = end;
+	}
+	sender->rcv_nxt = seq_max(sender->rcv_nxt, pkt->ack);
+	sender->window_end = seq_max(sender->window_end, edge);
+	conn->last_seen = timer_step(w->now);
+	if (UNLIKELY(pkt->flags & TCP_FIN || conn->state != CONN_ESTABLISHED))
+		splice_close(w, id, pkt, from, end);
+}
+
+/* RFC 5961 3.2: only a RST at the edge ends a connection; one inside the window is for its receiver
+ * to challenge. */
+static enum reason
+splice_reset(struct worker *w, uint32_t id, enum side from, uint32_t seq)
+{
+	const struct conn *conn = worker_conn(w, id);
+	const struct leg *receiver = &conn->leg[side_other(from)];
+
+	if (seq == receiver->rcv_nxt || seq == conn->leg[from].snd_nxt) {
+		conn_move(w, id, CLOSE_RESET);
+		return REASON_spliced_reset;
+	}
+	return seq_between(seq, receiver->rcv_nxt, receiver->window_end) ? REASON_reset_inexact
+									 : REASON_reset_outside;
+}
+
+/* The window in the scale its receiver applies; a wider one than fits is cut, never wrapped. */
+static uint16_t
+window_rescale(uint16_t window, uint8_t from_scale, uint8_t to_scale)
+{
+	uint32_t rescaled = ((uint32_t)window << from_scale) >> to_scale;
+
+	return (uint16_t)(rescaled < UINT16_MAX ? rescaled : UINT16_MAX);
+}
+
+static void
+splice_rewrite(const struct conn *conn, struct pkt *pkt, enum side from)
+{
+	struct rewrite rewrite = {0};
+
+	if (from == SIDE_CLIENT) {
+		rewrite.ack_add = -conn->seq_delta;
+		rewrite.tsecr_add = -conn->ts_delta;
+		rewrite.window = window_rescale(
+				pkt->window, conn->scale_client, conn->scale_to_backend);
+		rewrite.strip_timestamp = conn->flags & CONN_STRIP_TIMESTAMP;
+		rewrite.strip_sack = conn->flags & CONN_STRIP_SACK;
+	} else {
+		rewrite.seq_add = conn->seq_delta;
+		rewrite.tsval_add = conn->ts_delta;
+		rewrite.window = window_rescale(
+				pkt->window, conn->scale_backend, conn->scale_to_client);
+	}
+	rewrite_segment(pkt, &rewrite);
+}
+
+enum reason
+splice_segment(struct worker *w, uint32_t id, struct pkt *pkt, enum side from)
+{
+	struct conn *conn = worker_conn(w, id);
+	uint32_t seq = from == SIDE_CLIENT ? pkt->seq : pkt->seq + conn->seq_delta;
+	enum reason reason = REASON_spliced;
+
+	if (UNLIKELY(pkt->flags & TCP_SYN)) {
+		if (from == SIDE_BACKEND && pkt->flags & TCP_ACK)
+			return connect_answer_again(w, id, pkt);
+		return from == SIDE_BACKEND ? REASON_stray_backend : REASON_syn_ack_outside;
+	}
+	if (UNLIKELY(pkt->flags & TCP_RST)) {
+		reason = splice_reset(w, id, from, seq);
+		if (reason == REASON_reset_outside)
+			return reason;
+	} else if (segment_is_inside(conn, pkt, from, seq)) {
+		splice_track(w, id, pkt, from, seq);
+	} else {
+		reason = REASON_spliced_outside;
+	}
+	splice_rewrite(conn, pkt, from);
+	return reason;
+}

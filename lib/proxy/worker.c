@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Carves a worker out of the memory it is given, and runs its timers. */
+#include "proxy/worker.h"
+
+#include "proxy/worker_impl.h"
+
+static bool
+limits_are_valid(const struct sluice_limits *limits)
+{
+	return limits->connections >= 1 && limits->connections <= FLOW_CAPACITY_MAX &&
+	       limits->connections_ip6 <= limits->connections && limits->backends >= 1 &&
+	       limits->backends <= UINT16_MAX;
+}
+
+/* The parts in the order they lie in memory, each on its own cache line. */
+enum part { PART_WORKER, PART_BACKENDS, PART_COUNTERS, PART_SETUPS, PART_FLOWS, PART_COUNT };
+
+static size_t
+part_size(enum part part, const struct sluice_limits *limits)
+{
+	switch (part) {
+	case PART_WORKER:
+		return cache_align(sizeof(struct worker));
+	case PART_BACKENDS:
+		return cache_align(limits->backends * sizeof(struct backend));
+	case PART_COUNTERS:
+		return cache_align(limits->backends * sizeof(struct backend_counters));
+	case PART_SETUPS:
+		return cache_align(limits->connections * sizeof(struct conn_setup));
+	default:
+		return flow_table_memsize(
+				limits->connections, limits->connections_ip6, sizeof(struct conn));
+	}
+}
+
+size_t
+sluice_worker_memsize(const struct sluice_limits *limits)
+{
+	size_t size = 0;
+
+	if (!limits_are_valid(limits))
+		return 0;
+	for (enum part part = 0; part < PART_COUNT; part++)
+		size += part_size(part, limits);
+	return size;
+}
+
+struct worker *
+sluice_worker_init(void *mem, const struct sluice_limits *limits, const struct sluice_env *env)
+{
+	uint8_t *parts[PART_COUNT];
+	uint8_t *next = mem;
+
+	if (!limits_are_valid(limits) || (uintptr_t)mem % CACHE_LINE_SIZE != 0)
+		return NULL;
+	for (enum part part = 0; part < PART_COUNT; part++) {
+		parts[part] = next;
+		next += part_size(part, limits);
+	}
+
+	struct worker *w = (struct worker *)(void *)parts[PART_WORKER];
+
+	memset(w, 0, sizeof(*w));
+	w->env = *env;
+	w->limits = *limits;
+	w->now = env->now;
+	w->snapshot = __atomic_load_n(env->snapshot, __ATOMIC_ACQUIRE);
+	w->backends = (struct backend *)(void *)parts[PART_BACKENDS];
+	w->backend_counters = (struct backend_counters *)(void *)parts[PART_COUNTERS];
+	w->setups = (struct conn_setup *)(void *)parts[PART_SETUPS];
+	memset(w->backend_counters, 0, part_size(PART_COUNTERS, limits));
+	for (uint32_t slot = 0; slot < limits->backends; slot++) {
+		w->backends[slot] = (struct backend){.profile = {.mss = 0}};
+		accept_lane_init(&w->backends[slot].lane);
+	}
+	jar_init(&w->jar, &env->cookie_secret, env->now);
+	flow_table_init(&w->flows, parts[PART_FLOWS], limits->connections, limits->connections_ip6,
+			sizeof(struct conn), &env->hash_seed);
+	timer_wheel_init(&w->timers, w->setups, sizeof(struct conn_setup), env->now);
+	return w;
+}
+
+unsigned
+sluice_tick(struct worker *w, ticks_t now, unsigned budget)
+{
+	unsigned left = budget;
+	uint32_t id;
+
+	w->now = now;
+	w->snapshot = __atomic_load_n(w->env.snapshot, __ATOMIC_ACQUIRE);
+	jar_advance(&w->jar, now);
+	while ((id = timer_wheel_next(&w->timers, now, &left)) != TIMER_NONE)
+		conn_expire(w, id);
+	if (left == 0)
+		counter_add(&w->counters.ticks_late, 1);
+	return budget - left;
+}
+
+ticks_t
+sluice_next_tick(const struct worker *w)
+{
+	return timer_wheel_when(&w->timers, w->now);
+}
+
+void
+sluice_refuse(struct worker *w, enum side from, enum reason reason)
+{
+	counter_add(&w->counters.received[from], 1);
+	counter_add(&w->counters.reasons[reason], 1);
+}
+
+const struct worker_counters *
+worker_counters(const struct worker *w)
+{
+	return &w->counters;
+}
+
+const struct backend_counters *
+worker_backend_counters(const struct worker *w, uint16_t slot)
+{
+	ENSURE(slot < w->limits.backends);
+	return &w->backend_counters[slot];
+}

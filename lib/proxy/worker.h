@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The library's door: one worker is the whole proxy for the packets that one core sees. It
+ * reads no clock, touches no NIC and allocates nothing; packets and time come in, verdicts and
+ * packets go out. All functions take the worker first and belong to its one thread, except
+ * worker_counters() and worker_backend_counters(), which any thread may read.
+ *
+ *	mem = memory of sluice_worker_memsize() bytes, cache-line aligned
+ *	w = sluice_worker_init(mem, &limits, &env)
+ *	loop: sluice_burst(w, &burst, now); carry out verdicts; sluice_tick(w, now, budget)
+ *
+ * No teardown: a worker owns nothing but its memory and the packets it was lent for the burst.
+ */
+#ifndef SLUICE_PROXY_WORKER_H
+#define SLUICE_PROXY_WORKER_H
+
+#include "base/siphash.h"
+#include "base/ticks.h"
+#include "proxy/burst.h"
+#include "table/counters.h"
+#include "table/snapshot.h"
+
+/** Sizes fixed at start; every table is bounded by them. */
+struct sluice_limits {
+	uint32_t connections;	  /**< per worker, 1..2^26 */
+	uint32_t connections_ip6; /**< how many of them may be IPv6, 0..connections */
+	uint32_t backends;	  /**< slots, 1..65535 */
+};
+
+struct worker;
+
+/** What a worker needs from outside on slow paths; all members are set and outlive the worker. */
+struct sluice_env {
+	void *context; /**< handed to the functions */
+	/**
+	 * Lends an empty packet: data, owner, tailroom set, len 0, room for PKT_BUILD_BYTES_MAX.
+	 * False when there is none; the worker counts it and a timer tries again.
+	 */
+	bool (*packet_get)(void *context, struct pkt *pkt);
+	/** Takes a packet from packet_get back, to be sent through the port of that side. */
+	void (*packet_emit)(void *context, enum side out, struct pkt *pkt);
+	/** The published configuration; loaded with acquire once per burst and per tick; never NULL
+	 * inside. */
+	const struct snapshot *const *snapshot;
+	/** limits.backends counters shared by all workers: accept ring occupancy by slot. */
+	uint32_t *accept_occupancy;
+	struct siphash_key cookie_secret; /**< master secret; nodes with the same one validate each
+					     other's cookies */
+	struct siphash_key hash_seed;	  /**< keys the flow table's hash; random per start */
+	ticks_t now;			  /**< time of initialisation */
+};
+
+/** Bytes a worker needs, or 0 when limits are out of range. */
+size_t sluice_worker_memsize(const struct sluice_limits *limits);
+
+/** Builds a worker in mem. The memory may hold anything before. NULL when limits are out of range
+ * or mem is misaligned. */
+struct worker *sluice_worker_init(
+		void *mem, const struct sluice_limits *limits, const struct sluice_env *env);
+
+/**
+ * Takes a burst through the proxy. Every packet comes back with a reason, hence a verdict
+ * (reason_verdict), edited in place where it travels on. now must not go backwards between
+ * calls.
+ */
+void sluice_burst(struct worker *w, struct burst *burst, ticks_t now);
+
+/** Runs due timers, at most budget of them. Returns how many ran; budget means: more may be due. */
+unsigned sluice_tick(struct worker *w, ticks_t now, unsigned budget);
+
+/** A time not later than the next due timer, TICKS_NEVER when there is none. */
+ticks_t sluice_next_tick(const struct worker *w);
+
+/** Counts a packet that never reaches sluice_burst (refused by the port layer), as received from
+ * that side. */
+void sluice_refuse(struct worker *w, enum side from, enum reason reason);
+
+/** The worker's counters; readable from any thread with counter_read(). */
+const struct worker_counters *worker_counters(const struct worker *w);
+
+/** One backend's counters by slot; readable from any thread with counter_read(). */
+const struct backend_counters *worker_backend_counters(const struct worker *w, uint16_t slot);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a worker is made of; for the files of lib/proxy only. Everything a worker writes is in here
+ * or behind these pointers, and nobody else writes it, except the shared accept occupancy.
+ */
+#ifndef SLUICE_PROXY_WORKER_IMPL_H
+#define SLUICE_PROXY_WORKER_IMPL_H
+
+#include "net/cookie.h"
+#include "proxy/conn.h"
+#include "proxy/worker.h"
+#include "table/backend.h"
+
+struct worker {
+	/* Fixed at init. */
+	struct sluice_env env;
+	struct sluice_limits limits;
+	struct backend *backends;		   /**< by slot */
+	struct backend_counters *backend_counters; /**< by slot */
+	struct conn_setup *setups;		   /**< by connection id */
+
+	/* Of the call under way. */
+	const struct snapshot *snapshot;
+	ticks_t now;
+	uint32_t changes; /**< counts insertions and removals: a look-up made before is stale */
+
+	struct jar jar;
+	struct flow_table flows;
+	struct timer_wheel timers;
+	struct worker_counters counters;
+};
+
+static inline struct conn *
+worker_conn(const struct worker *w, uint32_t id)
+{
+	return flow_table_record(&w->flows, id);
+}
+
+static inline struct accept_nodes
+worker_accept_nodes(const struct worker *w)
+{
+	return (struct accept_nodes){(uint8_t *)w->setups, sizeof(struct conn_setup)};
+}
+
+static inline void
+worker_count(struct worker *w, uint16_t slot, enum backend_counter counter, uint64_t n)
+{
+	counter_add(&w->backend_counters[slot].values[counter], n);
+}
+
+static inline uint32_t *
+worker_occupancy(const struct worker *w, uint16_t slot)
+{
+	return &w->env.accept_occupancy[slot];
+}
+
+#endif

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/seq.h"
+#include "world.h"
+
+static bool
+packet_get(void *context, struct pkt *pkt)
+{
+	struct world *w = context;
+
+	if (w->out_of_buffers)
+		return false;
+	/* A heap block of just the promised size, so that a sanitizer sees any byte beyond. */
+	*pkt = (struct pkt){.tailroom = PKT_BUILD_BYTES_MAX};
+	pkt->data = malloc(PKT_BUILD_BYTES_MAX);
+	pkt->owner = pkt->data;
+	assert_non_null(pkt->data);
+	w->lent++;
+	return true;
+}
+
+static void
+packet_emit(void *context, enum side out, struct pkt *pkt)
+{
+	struct world *w = context;
+	struct emitted_packet *emitted = &w->emitted[w->emitted_count];
+
+	assert_in_range(w->emitted_count, 0, WORLD_EMITTED_MAX - 1);
+	w->emitted_count++;
+	w->lent--;
+	emitted->to = out;
+	memcpy(emitted->frame, pkt->data, pkt->len);
+	assert_true(packet_checksums_are_right(emitted->frame, pkt->len));
+	assert_true(packet_read(&emitted->packet, emitted->frame, pkt->len));
+	free(pkt->owner);
+}
+
+static union ip_addr
+ip6_backend(void)
+{
+	return (union ip_addr){.bytes = {[0] = 0xfd, [15] = 2}};
+}
+
+static struct backend_config
+backend_default(const struct backend_config *overrides, uint16_t slot)
+{
+	struct backend_config config = *overrides;
+	const uint8_t ip4[4] = {10, 0, 0, 2};
+	uint32_t ip4_be;
+
+	memcpy(&ip4_be, ip4, sizeof(ip4_be));
+	config.slot = slot;
+	config.port = slot == 2 ? 443 : 80;
+	config.family = slot == 1 ? FAMILY_IP6 : FAMILY_IP4;
+	config.address = slot == 1 ? ip6_backend() : ip_addr_from_ip4(ip4_be);
+	config.tcp_syncookies = 2;
+	config.tcp_syn_retries = config.tcp_syn_retries ? config.tcp_syn_retries : 3;
+	config.backlog = config.backlog ? config.backlog : 4096;
+	config.somaxconn = config.somaxconn ? config.somaxconn : 4096;
+	config.connect_window = config.connect_window ? config.connect_window : 1024;
+	config.announced_mss = slot == 2 ? 536 : slot == 1 ? 1440 : 1460;
+	config.announced_wscale = config.announced_wscale ? config.announced_wscale : 7;
+	return config;
+}
+
+struct world *
+world_new(const struct world_options *options)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	struct sluice_limits limits = {
+			.connections = options->connections ? options->connections : 64,
+			.backends = ARRAY_COUNT(w->occupancy),
+	};
+	struct snapshot *snapshot;
+
+	assert_non_null(w);
+	limits.connections_ip6 = options->no_ip6 ? 0 : limits.connections;
+	w->memory[0] = aligned_alloc(CACHE_LINE_SIZE, snapshot_memsize(3));
+	w->memory[1] = aligned_alloc(CACHE_LINE_SIZE, cache_align(sluice_worker_memsize(&limits)));
+	assert_non_null(w->memory[0]);
+	assert_non_null(w->memory[1]);
+	snapshot = snapshot_init(w->memory[0], 3, 1, 99);
+	for (uint16_t slot = 0; slot < 3; slot++) {
+		struct backend_config config = backend_default(&options->backend, slot);
+
+		assert_int_equal(snapshot_insert(snapshot, &config), 0);
+	}
+	w->snapshot = snapshot;
+	w->now = options->start ? options->start : UINT64_C(1700000000) * TICKS_PER_S;
+
+	struct sluice_env env = {
+			.context = w,
+			.packet_get = packet_get,
+			.packet_emit = packet_emit,
+			.snapshot = &w->snapshot,
+			.accept_occupancy = w->occupancy,
+			.cookie_secret = {1, 2},
+			.hash_seed = {3, 4},
+			.now = w->now,
+	};
+
+	w->worker = sluice_worker_init(w->memory[1], &limits, &env);
+	assert_non_null(w->worker);
+	return w;
+}
+
+void
+world_free(struct world *w)
+{
+	const struct worker_counters *counters = worker_counters(w->worker);
+	uint64_t sum = 0;
+
+	for (unsigned reason = 0; reason < REASON_COUNT; reason++)
+		sum += counters->reasons[reason];
+	assert_int_equal(sum, w->sent);
+	assert_int_equal(counters->received[0] + counters->received[1], w->sent);
+	assert_int_equal(w->lent, 0);
+	free(w->memory[0]);
+	free(w->memory[1]);
+	free(w);
+}
+
+static void
+outcome_fill(struct outcome *outcome, enum side from, const struct pkt *pkt)
+{
+	outcome->reason = pkt->reason;
+	outcome->verdict = reason_verdict(pkt->reason);
+	outcome->to = outcome->verdict == VERDICT_FORWARD ? side_other(from) : from;
+	outcome->length = pkt->len;
+	memcpy(outcome->frame, pkt->data, pkt->len);
+	if (!packet_read(&outcome->packet, outcome->frame, outcome->length))
+		memset(&outcome->packet, 0, sizeof(outcome->packet));
+}
+
+static void
+burst_run(struct world *w, enum side from, unsigned count, struct outcome *outcomes)
+{
+	w->burst.from = from;
+	w->burst.count = count;
+	sluice_burst(w->worker, &w->burst, w->now);
+	w->sent += count;
+	for (unsigned i = 0; i < count; i++)
+		outcome_fill(&outcomes[i], from, &w->burst.pkts[i]);
+}
+
+static void
+burst_place(struct world *w, unsigned i, size_t length)
+{
+	w->burst.pkts[i] = (struct pkt){
+			.data = w->frames[i],
+			.len = (uint32_t)length,
+			.tailroom = (uint16_t)(WORLD_FRAME_BYTES - length),
+	};
+}
+
+struct outcome
+world_send_frame(struct world *w, enum side from, const uint8_t *frame, size_t length)
+{
+	struct outcome outcome;
+
+	memcpy(w->frames[0], frame, length);
+	burst_place(w, 0, length);
+	burst_run(w, from, 1, &outcome);
+	/* The copy's payload pointer must not outlive this frame. */
+	outcome.packet.payload = NULL;
+	return outcome;
+}
+
+struct outcome
+world_send(struct world *w, enum side from, const struct packet *packet)
+{
+	struct outcome outcome;
+
+	world_send_burst(w, from, 1, packet, &outcome);
+	outcome.packet.payload = NULL;
+	return outcome;
+}
+
+void
+world_send_burst(struct world *w, enum side from, unsigned count, const struct packet *packets,
+		struct outcome *outcomes)
+{
+	for (unsigned i = 0; i < count; i++)
+		burst_place(w, i, packet_write(&packets[i], w->frames[i], WORLD_FRAME_BYTES));
+	burst_run(w, from, count, outcomes);
+	for (unsigned i = 0; i < count; i++)
+		if (outcomes[i].verdict != VERDICT_DROP && outcomes[i].packet.ip_version != 0)
+			assert_true(packet_checksums_are_right(
+					outcomes[i].frame, outcomes[i].length));
+}
+
+void
+world_pass(struct world *w, ticks_t duration)
+{
+	ticks_t end = w->now + duration;
+
+	while (w->now < end) {
+		w->now = w->now + 10 * TICKS_PER_MS < end ? w->now + 10 * TICKS_PER_MS : end;
+		sluice_tick(w->worker, w->now, 1000);
+	}
+}
+
+struct packet
+world_emitted(struct world *w, enum side to)
+{
+	assert_int_equal(w->emitted_count, 1);
+	assert_int_equal(w->emitted[0].to, to);
+	w->emitted_count = 0;
+	return w->emitted[0].packet;
+}
+
+void
+world_nothing_emitted(struct world *w)
+{
+	assert_int_equal(w->emitted_count, 0);
+}
+
+uint64_t
+world_reason(const struct world *w, enum reason reason)
+{
+	return worker_counters(w->worker)->reasons[reason];
+}
+
+uint64_t
+world_counter(const struct world *w, uint16_t slot, enum backend_counter counter)
+{
+	return worker_backend_counters(w->worker, slot)->values[counter];
+}
+
+uint64_t
+world_connections(const struct world *w)
+{
+	return worker_counters(w->worker)->connections;
+}
+
+struct flow_script
+flow_script_default(unsigned ip_version, uint16_t client_port)
+{
+	return (struct flow_script){
+			.ip_version = ip_version,
+			.client_port = client_port,
+			.backend_port = 80,
+			.client_isn = 0xfffffff0,
+			.backend_isn = 0x7ffffff0,
+			.client_window = 502,
+			.backend_window = 65160,
+			.client_wscale = 7,
+			.backend_wscale = 9,
+			.client_sack = true,
+			.backend_sack = true,
+			.client_timestamp = true,
+			.backend_timestamp = true,
+			.client_mss = 1460,
+			.backend_mss = 1460,
+			.client_tsval = 0xffffff00,
+			.backend_tsval = 0x10,
+	};
+}
+
+static void
+flow_tag(const struct flow_script *f, struct packet *packet)
+{
+	if (f->vlan_count == 2)
+		packet_add_vlan(packet, 0x88a8, 20);
+	if (f->vlan_count >= 1)
+		packet_add_vlan(packet, 0x8100, 10);
+}
+
+static const uint8_t client_mac[6] = {2, 0, 0, 0, 0, 1};
+static const uint8_t backend_mac[6] = {2, 0, 0, 0, 0, 2};
+
+static struct packet
+flow_packet(const struct flow_script *f, enum side from)
+{
+	const char *client = f->ip_version == 4 ? "10.0.0.1" : "fd00::1";
+	const char *backend = f->ip_version == 4 ? "10.0.0.2" : "fd00::2";
+	const char *source = from == SIDE_CLIENT ? client : backend;
+	const char *destination = from == SIDE_CLIENT ? backend : client;
+	uint16_t source_port = from == SIDE_CLIENT ? f->client_port : f->backend_port;
+	uint16_t destination_port = from == SIDE_CLIENT ? f->backend_port : f->client_port;
+	struct packet packet = f->ip_version == 4 ? packet_ip4(source, source_port, destination,
+								    destination_port)
+						  : packet_ip6(source, source_port, destination,
+								    destination_port);
+
+	memcpy(packet.ether_source, from == SIDE_CLIENT ? client_mac : backend_mac, 6);
+	memcpy(packet.ether_destination, from == SIDE_CLIENT ? backend_mac : client_mac, 6);
+	flow_tag(f, &packet);
+	return packet;
+}
+
+static bool
+flow_has_timestamps(const struct flow_script *f)
+{
+	return f->client_timestamp && f->backend_timestamp;
+}
+
+struct packet
+flow_client(const struct flow_script *f, uint8_t flags, uint32_t seq, uint32_t ack)
+{
+	struct packet packet = flow_packet(f, SIDE_CLIENT);
+
+	packet.flags = flags;
+	packet.seq = seq;
+	packet.ack = ack;
+	packet.window = f->client_window;
+	if (f->client_timestamp && !(flags & PACKET_RST)) {
+		packet_add_nop(&packet);
+		packet_add_nop(&packet);
+		packet_add_timestamp(&packet, f->client_tsval, f->synack_tsval);
+	}
+	return packet;
+}
+
+struct packet
+flow_backend(const struct flow_script *f, uint8_t flags, uint32_t seq, uint32_t ack)
+{
+	struct packet packet = flow_packet(f, SIDE_BACKEND);
+
+	packet.flags = flags;
+	packet.seq = seq;
+	packet.ack = ack;
+	packet.window = f->backend_window;
+	if (flow_has_timestamps(f) && !(flags & PACKET_RST)) {
+		packet_add_nop(&packet);
+		packet_add_nop(&packet);
+		packet_add_timestamp(&packet, f->backend_tsval, f->client_tsval);
+	}
+	return packet;
+}
+
+static void
+add_syn_options(struct packet *packet, uint16_t mss, bool sack, bool timestamp, uint32_t tsval,
+		uint32_t tsecr, int wscale)
+{
+	if (mss != 0)
+		packet_add_mss(packet, mss);
+	if (sack)
+		packet_add_sack_permitted(packet);
+	if (timestamp)
+		packet_add_timestamp(packet, tsval, tsecr);
+	if (wscale >= 0)
+		packet_add_wscale(packet, (uint8_t)wscale);
+}
+
+struct packet
+flow_syn(const struct flow_script *f)
+{
+	struct packet packet = flow_packet(f, SIDE_CLIENT);
+
+	packet.flags = PACKET_SYN;
+	packet.seq = f->client_isn;
+	packet.window = 64240;
+	add_syn_options(&packet, f->client_mss, f->client_sack, f->client_timestamp,
+			f->client_tsval, 0, f->client_wscale);
+	return packet;
+}
+
+struct packet
+flow_send_syn(struct world *w, struct flow_script *f)
+{
+	struct packet syn = flow_syn(f);
+	struct outcome out = world_send(w, SIDE_CLIENT, &syn);
+	uint32_t tsecr;
+
+	assert_int_equal(out.reason, REASON_syn_cookie_sent);
+	assert_int_equal(out.packet.flags, PACKET_SYN | PACKET_ACK);
+	assert_int_equal(out.packet.ack, f->client_isn + 1);
+	f->iss = out.packet.seq;
+	f->synack_tsval = 0;
+	if (packet_timestamp(&out.packet, &f->synack_tsval, &tsecr))
+		assert_int_equal(tsecr, f->client_tsval);
+	return out.packet;
+}
+
+struct packet
+flow_ack(const struct flow_script *f)
+{
+	return flow_client(f, PACKET_ACK, f->client_isn + 1, f->iss + 1);
+}
+
+struct packet
+flow_synack(const struct flow_script *f)
+{
+	struct packet packet = flow_packet(f, SIDE_BACKEND);
+
+	packet.flags = PACKET_SYN | PACKET_ACK;
+	packet.seq = f->backend_isn;
+	packet.ack = f->client_isn + 1;
+	packet.window = f->backend_window;
+	add_syn_options(&packet, f->backend_mss, f->client_sack && f->backend_sack,
+			flow_has_timestamps(f), f->backend_tsval, f->client_tsval,
+			f->client_wscale >= 0 ? f->backend_wscale : -1);
+	return packet;
+}
+
+void
+flow_establish(struct world *w, struct flow_script *f)
+{
+	struct packet packet;
+
+	flow_send_syn(w, f);
+	packet = flow_ack(f);
+	assert_int_equal(world_send(w, SIDE_CLIENT, &packet).reason, REASON_ack_connecting);
+	packet = flow_synack(f);
+	assert_int_equal(world_send(w, SIDE_BACKEND, &packet).reason, REASON_backend_connected);
+	world_emitted(w, SIDE_CLIENT);
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One worker between two scripted ends: packets in, packets out, time given. Nothing of the library
+ * is replaced; what the appliance would do around it (buffers, time, carrying out verdicts) is done
+ * here in its simplest form.
+ *
+ *	struct world *w = world_new(&(struct world_options){.connections = 100});
+ *	struct packet syn = world_client_packet(w, 40000, 80);
+ *	...
+ *	struct outcome out = world_send(w, SIDE_CLIENT, &syn);
+ *	assert_int_equal(out.reason, REASON_syn_cookie_sent);
+ *	assert_int_equal(out.packet.flags, PACKET_SYN | PACKET_ACK);
+ *	world_free(w);
+ *
+ * world_free() asserts what must hold after every test: the sum of reasons is the number of packets
+ * sent, and every packet lent came back.
+ */
+#ifndef SLUICE_TESTS_WORLD_H
+#define SLUICE_TESTS_WORLD_H
+
+#include "packets.h"
+#include "proxy/worker.h"
+
+#define WORLD_FRAME_BYTES 2048
+#define WORLD_EMITTED_MAX 64
+
+struct world_options {
+	uint32_t connections;	       /**< 0: 64 */
+	bool no_ip6;		       /**< no IPv6 connections at all */
+	struct backend_config backend; /**< overrides for every backend; 0 fields: defaults */
+	ticks_t start;		       /**< 0: some time in 2023 */
+};
+
+/** What became of one packet. */
+struct outcome {
+	enum reason reason;
+	enum verdict verdict;
+	enum side to;	      /**< where it leaves, unless dropped */
+	struct packet packet; /**< as it leaves, taken apart; valid unless dropped or not TCP */
+	size_t length;
+	uint8_t frame[WORLD_FRAME_BYTES];
+};
+
+/** A packet that the worker made from nothing. */
+struct emitted_packet {
+	enum side to;
+	struct packet packet;
+	uint8_t frame[WORLD_FRAME_BYTES];
+};
+
+struct world {
+	struct worker *worker;
+	ticks_t now;
+	const struct snapshot *snapshot;
+	uint32_t occupancy[16];
+	unsigned emitted_count;
+	struct emitted_packet emitted[WORLD_EMITTED_MAX];
+	bool out_of_buffers; /**< set: packet_get fails */
+	uint64_t sent;
+	int lent;
+	void *memory[2];
+	uint8_t *lent_frame;
+	struct burst burst;
+	uint8_t frames[BURST_MAX][WORLD_FRAME_BYTES];
+};
+
+/*
+ * Backends: slot 0 is 10.0.0.2:80, slot 1 is [fd00::2]:80, slot 2 is 10.0.0.2:443 with MSS 536
+ * announced. Clients live at 10.0.0.1 and fd00::1.
+ */
+struct world *world_new(const struct world_options *options);
+void world_free(struct world *w);
+
+/** Puts a frame through a burst of one. */
+struct outcome world_send_frame(
+		struct world *w, enum side from, const uint8_t *frame, size_t length);
+struct outcome world_send(struct world *w, enum side from, const struct packet *packet);
+
+/** Puts up to BURST_MAX packets through one burst. */
+void world_send_burst(struct world *w, enum side from, unsigned count, const struct packet *packets,
+		struct outcome *outcomes);
+
+/** Lets time pass in steps of 10 ms with a tick each. */
+void world_pass(struct world *w, ticks_t duration);
+
+/** The only packet emitted since the last call; the test fails if there is none or more. */
+struct packet world_emitted(struct world *w, enum side to);
+
+/** Fails the test if a packet was emitted since the last look. */
+void world_nothing_emitted(struct world *w);
+
+uint64_t world_reason(const struct world *w, enum reason reason);
+uint64_t world_counter(const struct world *w, uint16_t slot, enum backend_counter counter);
+uint64_t world_connections(const struct world *w);
+
+/** One connection as a script sees it: both ends' numbers. Defaults suit an honest IPv4 client. */
+struct flow_script {
+	unsigned ip_version;
+	uint16_t client_port;
+	uint16_t backend_port;
+	unsigned vlan_count; /**< 0, 1 (0x8100 VID 10) or 2 (0x88a8 VID 20, 0x8100 VID 10) */
+	uint32_t client_isn, backend_isn;
+	uint16_t client_window;		   /**< as it stands in the client's ACK */
+	uint16_t backend_window;	   /**< as it stands in the backend's SYN-ACK */
+	int client_wscale, backend_wscale; /**< -1: none */
+	bool client_sack, backend_sack;
+	bool client_timestamp, backend_timestamp;
+	uint16_t client_mss, backend_mss;
+	uint32_t client_tsval, backend_tsval;
+	/* Learned on the way. */
+	uint32_t iss; /**< ours towards the client */
+	uint32_t synack_tsval;
+};
+
+struct flow_script flow_script_default(unsigned ip_version, uint16_t client_port);
+
+/** A segment of the client as it sends it: seq and ack in the client's numbers, timestamps if
+ * agreed. */
+struct packet flow_client(const struct flow_script *f, uint8_t flags, uint32_t seq, uint32_t ack);
+
+/** A segment of the backend: seq in the backend's own numbers. */
+struct packet flow_backend(const struct flow_script *f, uint8_t flags, uint32_t seq, uint32_t ack);
+
+struct packet flow_syn(const struct flow_script *f);
+
+/** Sends the SYN, notes iss and synack_tsval; asserts that it was answered. */
+struct packet flow_send_syn(struct world *w, struct flow_script *f);
+
+/** The client's proving ACK, after flow_send_syn(). */
+struct packet flow_ack(const struct flow_script *f);
+
+/** The backend's SYN-ACK. */
+struct packet flow_synack(const struct flow_script *f);
+
+/** The whole handshake up to the splice, asserting each step's reason; swallows the window update.
+ */
+void flow_establish(struct world *w, struct flow_script *f);
+
+/** backend number -> client number, once established. */
+static inline uint32_t
+flow_to_client(const struct flow_script *f, uint32_t backend_seq)
+{
+	return backend_seq - f->backend_isn + f->iss;
+}
+
+#endif
