@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * From a file to a configuration, in steps that each report into one list: bytes, JSON tree
+ * (jansson) with its lines (json_lines.c), draft (config_read.c), cross-checks (config_check.c).
+ * A step that fails as a whole ends the way. Only lack of memory stops the process: then not even
+ * an error could be told.
+ */
+#include "control/config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "control/config_read.h"
+
+#define FILE_BYTES_MAX ((size_t)16 << 20)
+
+static_assert(FILE_BYTES_MAX >> 20 == 16, "16 MiB is what the message says");
+
+static void
+report_too_large(struct config_report *report)
+{
+	config_report_file(report, "larger than 16 MiB");
+}
+
+static void
+report_repeated(struct config_report *report)
+{
+	const struct json_lines *lines = report->lines;
+	char value[CONFIG_REPORT_VALUE_BYTES];
+
+	for (uint32_t node = 0; node < lines->count; node++) {
+		uint32_t first = lines->nodes[node].first;
+
+		if (first == node)
+			continue;
+		config_report_show(lines, node, value);
+		config_report_node(report, node, "key repeated (value %s; first in line %u)", value,
+				lines->nodes[first].line);
+	}
+}
+
+/* Everything that config_free() frees, but not config itself. */
+static void
+release(struct config *config)
+{
+	for (unsigned side = 0; side < SIDE_COUNT; side++)
+		free(config->ports[side].device);
+	free(config->control_socket);
+	free(config->secret_file);
+	for (unsigned i = 0; i < config->eal_count; i++)
+		free(config->eal[i]);
+	free(config->eal);
+	free(config->backends);
+}
+
+/* Reads a well-formed tree into draft; whether it may be used, the report says. */
+static void
+read_tree(struct config_report *report, json_t *top, const char *text, size_t length,
+		struct config_draft *draft)
+{
+	struct json_lines *lines = json_lines_new(text, length);
+
+	report->lines = lines;
+	report_repeated(report);
+	config_read(report, top, draft);
+	config_check(report, draft);
+	report->lines = NULL;
+	json_lines_free(lines);
+}
+
+static void
+read_text(struct config_report *report, const char *text, size_t length, struct config_draft *draft)
+{
+	json_error_t error;
+	json_t *top;
+
+	if (length == 0) {
+		config_report_file(report, "empty file");
+		return;
+	}
+	if (length > FILE_BYTES_MAX) {
+		report_too_large(report);
+		return;
+	}
+	/* NULs in strings are let through, so that they are reported as what they are. */
+	top = json_loadb(text, length, JSON_ALLOW_NUL, &error);
+	if (top != NULL) {
+		read_tree(report, top, text, length, draft);
+		json_decref(top);
+	} else {
+		config_report_syntax(
+				report, (unsigned)error.line, (unsigned)error.column, error.text);
+	}
+}
+
+/* Ends a report with the configuration, or NULL when it has any line. */
+static struct config *
+finish(struct config_report *report, struct config_draft *draft, struct config_errors *errors)
+{
+	struct config *config = NULL;
+
+	if (report->count == 0) {
+		config = malloc(sizeof(*config));
+		ENSURE(config != NULL);
+		*config = draft->config;
+	} else {
+		release(&draft->config);
+	}
+	config_report_finish(report, errors);
+	return config;
+}
+
+struct config *
+config_parse(const char *name, const char *text, size_t length, struct config_errors *errors)
+{
+	struct config_report report = {.name = name};
+	struct config_draft draft = {0};
+
+	read_text(&report, text, length, &draft);
+	return finish(&report, &draft, errors);
+}
+
+/* Reads what fd gives into text, one byte more than allowed at most. -1 with errno set when it
+ * cannot be read. */
+static ssize_t
+read_file(int fd, char *text)
+{
+	size_t length = 0;
+
+	while (length <= FILE_BYTES_MAX) {
+		ssize_t got = read(fd, text + length, FILE_BYTES_MAX + 1 - length);
+
+		if (got > 0)
+			length += (size_t)got;
+		else if (got == 0)
+			break;
+		else if (errno != EINTR)
+			return -1;
+	}
+	return (ssize_t)length;
+}
+
+/* What open() doesn't refuse, but is no file to read; a pipe is. */
+static bool
+is_directory(int fd)
+{
+	struct stat status;
+
+	return fstat(fd, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+struct config *
+config_load(const char *path, struct config_errors *errors)
+{
+	struct config_report report = {.name = path};
+	struct config_draft draft = {0};
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0) {
+		config_report_file(&report, "cannot be opened: %s", strerror(errno));
+		return finish(&report, &draft, errors);
+	}
+
+	/* Pages that the file doesn't fill are never touched. */
+	char *text = malloc(FILE_BYTES_MAX + 1);
+	ssize_t length;
+
+	ENSURE(text != NULL);
+	if (is_directory(fd)) {
+		config_report_file(&report, "is a directory");
+	} else if ((length = read_file(fd, text)) < 0) {
+		config_report_file(&report, "cannot be read: %s", strerror(errno));
+	} else {
+		read_text(&report, text, (size_t)length, &draft);
+	}
+	free(text);
+	close(fd);
+	return finish(&report, &draft, errors);
+}
+
+void
+config_free(struct config *config)
+{
+	if (config == NULL)
+		return;
+	release(config);
+	free(config);
+}
+
+void
+config_errors_free(struct config_errors *errors)
+{
+	for (unsigned i = 0; i < errors->count; i++)
+		free(errors->lines[i]);
+	free(errors->lines);
+	*errors = (struct config_errors){0};
+}

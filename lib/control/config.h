@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The configuration file: JSON to struct config, validated whole. Every error of a file is
+ * found in one run, each with JSON path, line, the value and what is allowed; with any error
+ * nothing is returned. Keys, defaults and ranges are documented in config/README.md and
+ * config/schema.json; a test keeps the three in step.
+ */
+#ifndef SLUICE_CONTROL_CONFIG_H
+#define SLUICE_CONTROL_CONFIG_H
+
+#include <stdio.h>
+
+#include "base/base.h"
+#include "table/snapshot.h"
+
+#define CONFIG_WORKERS_MAX 128
+
+/** What to make of a TCP checksum that a virtual peer left to hardware that isn't there. */
+enum config_checksum {
+	CONFIG_CHECKSUM_AUTO,	 /**< complete on kernel and virtual devices, strict on real NICs */
+	CONFIG_CHECKSUM_STRICT,	 /**< "strict": it counts as wrong */
+	CONFIG_CHECKSUM_PARTIAL, /**< "partial": complete it */
+};
+
+/** Tag protocol of the outer one of two VLAN tags, where the kernel took it off and says not which.
+ */
+enum config_qinq {
+	CONFIG_QINQ_8100, /**< "0x8100": as net_af_packet puts it back */
+	CONFIG_QINQ_88A8, /**< "0x88a8": IEEE 802.1ad */
+};
+
+struct config_port {
+	char *device; /**< PCI address or vdev string */
+	uint16_t mtu; /**< 0: keep the device's */
+	uint16_t rx_descriptors;
+	uint16_t tx_descriptors;
+	enum config_checksum checksum;
+	enum config_qinq qinq_outer;
+};
+
+struct config {
+	struct config_port ports[SIDE_COUNT]; /**< SIDE_CLIENT: "client", SIDE_BACKEND: "server" */
+	unsigned worker_count;
+	unsigned worker_cpus[CONFIG_WORKERS_MAX]; /**< distinct */
+	unsigned control_cpu;
+	char *control_socket;
+	char *secret_file; /**< NULL: a random secret per start */
+	unsigned eal_count;
+	char **eal; /**< extra EAL arguments, eal_count of them */
+	uint32_t connections_per_worker;
+	uint32_t ip6_connections_per_worker;
+	uint32_t mbufs; /**< in all */
+	uint32_t backends_max;
+	unsigned backend_count;
+	struct backend_config *backends; /**< slots numbered from 0 in file order */
+};
+
+/** Errors of one run; text lines ready to print, each "FILE:LINE: PATH: what is wrong ...". */
+struct config_errors {
+	unsigned count;
+	char **lines;
+};
+
+/**
+ * Reads and validates the file at path. Returns the configuration (config_free() it), or NULL with
+ * at least one line in errors; out of memory stops the process. errors may hold anything before;
+ * config_errors_free() it after either outcome.
+ */
+struct config *config_load(const char *path, struct config_errors *errors);
+
+/** The same from text of length bytes; name stands for the file in messages. No NUL needed. */
+struct config *config_parse(
+		const char *name, const char *text, size_t length, struct config_errors *errors);
+
+void config_free(struct config *config);
+void config_errors_free(struct config_errors *errors);
+
+#endif

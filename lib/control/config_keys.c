@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The table, and what can be said about a key without a file at hand. Ranges are argued in
+ * config/README.md; here stand only those that a type or another limit dictates.
+ */
+#include "control/config_keys.h"
+
+#include <stdarg.h>
+#include <string.h>
+#include <sys/un.h>
+
+#define AT(type, member) .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
+
+#define SOCKET_PATH_BYTES 107 /* sun_path without its NUL */
+#define FILE_PATH_BYTES 4095  /* PATH_MAX without its NUL */
+#define DEVICE_BYTES 1023
+
+static_assert(sizeof(((struct sockaddr_un *)0)->sun_path) == SOCKET_PATH_BYTES + 1,
+		"control.socket must fit unix(7)");
+static_assert(CONFIG_CHECKSUM_AUTO == 0 && CONFIG_CHECKSUM_STRICT == 1 &&
+				CONFIG_CHECKSUM_PARTIAL == 2,
+		"the order of checksum_choices");
+static_assert(CONFIG_QINQ_8100 == 0 && CONFIG_QINQ_88A8 == 1, "the order of qinq_choices");
+static_assert(QUEUE_RULES_LINUX_2_6 == 0 && QUEUE_RULES_LINUX_4_4 == 1 &&
+				QUEUE_RULES_LINUX_6_18 == 2 && QUEUE_RULES_CLASSIC == 3,
+		"the order of rules_choices");
+
+static const char *const checksum_choices[] = {"auto", "strict", "partial", NULL};
+static const char *const qinq_choices[] = {"0x8100", "0x88a8", NULL};
+static const char *const rules_choices[] = {
+		"linux-2.6", "linux-4.4", "linux-6.18", "classic", NULL};
+
+static const struct config_key keys[] = {
+		{CONFIG_SCOPE_TOP, "ports", CONFIG_OBJECT, .required = true,
+				.inside = CONFIG_SCOPE_PORTS, AT(struct config_draft, config)},
+		{CONFIG_SCOPE_PORTS, "client", CONFIG_OBJECT, .required = true,
+				.inside = CONFIG_SCOPE_PORT, AT(struct config, ports[SIDE_CLIENT])},
+		{CONFIG_SCOPE_PORTS, "server", CONFIG_OBJECT, .required = true,
+				.inside = CONFIG_SCOPE_PORT,
+				AT(struct config, ports[SIDE_BACKEND])},
+		{CONFIG_SCOPE_PORT, "device", CONFIG_STRING, .required = true, .min = 1,
+				.max = DEVICE_BYTES, AT(struct config_port, device)},
+		{CONFIG_SCOPE_PORT, "mtu", CONFIG_INTEGER, .allows_zero = true, .min = 1280,
+				.max = 9600, AT(struct config_port, mtu)},
+		{CONFIG_SCOPE_PORT, "rx_descriptors", CONFIG_INTEGER, .min = 64, .max = 32768,
+				.initial = 1024, AT(struct config_port, rx_descriptors)},
+		{CONFIG_SCOPE_PORT, "tx_descriptors", CONFIG_INTEGER, .min = 64, .max = 32768,
+				.initial = 1024, AT(struct config_port, tx_descriptors)},
+		{CONFIG_SCOPE_PORT, "checksum", CONFIG_CHOICE, .choices = checksum_choices,
+				.initial = CONFIG_CHECKSUM_AUTO, AT(struct config_port, checksum)},
+		{CONFIG_SCOPE_PORT, "qinq_outer", CONFIG_CHOICE, .choices = qinq_choices,
+				.initial = CONFIG_QINQ_8100, AT(struct config_port, qinq_outer)},
+
+		{CONFIG_SCOPE_TOP, "workers", CONFIG_OBJECT, .required = true,
+				.inside = CONFIG_SCOPE_WORKERS, AT(struct config_draft, config)},
+		{CONFIG_SCOPE_WORKERS, "cpus", CONFIG_CPUS, .required = true, .min = 1,
+				.max = CONFIG_WORKERS_MAX, AT(struct config, worker_cpus)},
+
+		{CONFIG_SCOPE_TOP, "control", CONFIG_OBJECT, .inside = CONFIG_SCOPE_CONTROL,
+				AT(struct config_draft, config)},
+		{CONFIG_SCOPE_CONTROL, "cpu", CONFIG_INTEGER, .max = CONFIG_CPU_MAX,
+				AT(struct config, control_cpu)},
+		{CONFIG_SCOPE_CONTROL, "socket", CONFIG_STRING, .min = 1, .max = SOCKET_PATH_BYTES,
+				.initial_text = "/run/sluice/control.sock",
+				AT(struct config, control_socket)},
+
+		{CONFIG_SCOPE_TOP, "eal", CONFIG_ARGUMENTS, .max = CONFIG_ARGUMENTS_MAX,
+				AT(struct config_draft, config.eal)},
+
+		{CONFIG_SCOPE_TOP, "limits", CONFIG_OBJECT, .inside = CONFIG_SCOPE_LIMITS,
+				AT(struct config_draft, config)},
+		{CONFIG_SCOPE_LIMITS, "connections_per_worker", CONFIG_INTEGER, .min = 1,
+				.max = 1 << 26, .initial = 1 << 20,
+				AT(struct config, connections_per_worker)},
+		{CONFIG_SCOPE_LIMITS, "ipv6_connections_per_worker", CONFIG_INTEGER, .max = 1 << 26,
+				.initial = CONFIG_ELSEWHERE,
+				.initial_note = "limits.connections_per_worker",
+				AT(struct config, ip6_connections_per_worker)},
+		{CONFIG_SCOPE_LIMITS, "mbufs", CONFIG_INTEGER, .min = 1024, .max = 1 << 24,
+				.initial = 1 << 16, AT(struct config, mbufs)},
+		{CONFIG_SCOPE_LIMITS, "backends", CONFIG_INTEGER, .min = 1,
+				.max = CONFIG_BACKENDS_MAX, .initial = 1024,
+				AT(struct config, backends_max)},
+
+		{CONFIG_SCOPE_TOP, "keys", CONFIG_OBJECT, .inside = CONFIG_SCOPE_KEYS,
+				AT(struct config_draft, config)},
+		{CONFIG_SCOPE_KEYS, "secret_file", CONFIG_STRING, .min = 1, .max = FILE_PATH_BYTES,
+				.initial_note = "random at every start",
+				AT(struct config, secret_file)},
+
+		{CONFIG_SCOPE_TOP, "queues", CONFIG_OBJECT, .inside = CONFIG_SCOPE_QUEUES,
+				AT(struct config_draft, queues)},
+		{CONFIG_SCOPE_QUEUES, "somaxconn", CONFIG_INTEGER, .min = 1, .max = 1 << 20,
+				.initial = 4096, AT(struct backend_config, somaxconn)},
+		{CONFIG_SCOPE_QUEUES, "tcp_max_syn_backlog", CONFIG_INTEGER, .min = 1,
+				.max = 1 << 20, .initial = 1024,
+				AT(struct backend_config, tcp_max_syn_backlog)},
+		{CONFIG_SCOPE_QUEUES, "tcp_syncookies", CONFIG_INTEGER, .min = 2, .max = 2,
+				.initial = 2,
+				.below = "only 2 (always) is supported by this version",
+				AT(struct backend_config, tcp_syncookies)},
+		{CONFIG_SCOPE_QUEUES, "tcp_abort_on_overflow", CONFIG_INTEGER, .max = 1,
+				AT(struct backend_config, tcp_abort_on_overflow)},
+		{CONFIG_SCOPE_QUEUES, "tcp_synack_retries", CONFIG_INTEGER, .max = 10, .initial = 5,
+				AT(struct backend_config, tcp_synack_retries)},
+		{CONFIG_SCOPE_QUEUES, "tcp_syn_retries", CONFIG_INTEGER, .min = 1, .max = 10,
+				.initial = 3, AT(struct backend_config, tcp_syn_retries)},
+		{CONFIG_SCOPE_QUEUES, "queue_rules", CONFIG_CHOICE, .choices = rules_choices,
+				.initial = QUEUE_RULES_LINUX_6_18,
+				AT(struct backend_config, queue_rules)},
+		{CONFIG_SCOPE_QUEUES, "connect_window", CONFIG_INTEGER, .min = 1, .max = 65535,
+				.initial = 1024, AT(struct backend_config, connect_window)},
+
+		{CONFIG_SCOPE_TOP, "backends", CONFIG_BACKENDS, .required = true,
+				.max = CONFIG_BACKENDS_MAX,
+				.inside = CONFIG_SCOPE_BACKEND | CONFIG_SCOPE_QUEUES,
+				AT(struct config_draft, config.backends)},
+		{CONFIG_SCOPE_BACKEND, "name", CONFIG_NAME, .required = true, .min = 1,
+				.max = BACKEND_NAME_BYTES - 1, AT(struct backend_config, name)},
+		{CONFIG_SCOPE_BACKEND, "address", CONFIG_ADDRESS, .required = true,
+				AT(struct backend_config, address)},
+		{CONFIG_SCOPE_BACKEND, "port", CONFIG_INTEGER, .required = true, .min = 1,
+				.max = 65535, AT(struct backend_config, port)},
+		{CONFIG_SCOPE_BACKEND, "backlog", CONFIG_INTEGER, .min = 1, .max = 1 << 20,
+				.initial = 4096, AT(struct backend_config, backlog)},
+		{CONFIG_SCOPE_BACKEND, "announced_mss", CONFIG_INTEGER, .min = 88, .max = 65495,
+				.initial = CONFIG_ELSEWHERE,
+				.initial_note = "1460 for IPv4, 1440 for IPv6",
+				AT(struct backend_config, announced_mss)},
+		{CONFIG_SCOPE_BACKEND, "announced_wscale", CONFIG_INTEGER, .max = 14, .initial = 7,
+				AT(struct backend_config, announced_wscale)},
+};
+
+const struct config_key *
+config_keys(size_t *count)
+{
+	*count = ARRAY_COUNT(keys);
+	return keys;
+}
+
+const struct config_key *
+config_keys_find(unsigned scopes, const char *name)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(keys); i++) {
+		if ((keys[i].scope & scopes) != 0 && strcmp(keys[i].name, name) == 0)
+			return &keys[i];
+	}
+	return NULL;
+}
+
+#define NEAR_BYTES_MAX 48 /* nothing longer is near the longest key */
+
+/* Fewest insertions, deletions and replacements that turn one name into the other (Levenshtein
+ * 1966); both at most NEAR_BYTES_MAX long. */
+static unsigned
+edit_distance(const char *from, const char *to)
+{
+	unsigned row[NEAR_BYTES_MAX + 1];
+	size_t length = strlen(to);
+
+	ENSURE(length <= NEAR_BYTES_MAX);
+	for (unsigned i = 0; i <= length; i++)
+		row[i] = i;
+	for (size_t i = 0; from[i] != '\0'; i++) {
+		unsigned diagonal = row[0]++;
+
+		for (size_t j = 0; j < length; j++) {
+			unsigned best = diagonal + (from[i] != to[j]);
+
+			diagonal = row[j + 1];
+			if (row[j] + 1 < best)
+				best = row[j] + 1;
+			if (row[j + 1] + 1 < best)
+				best = row[j + 1] + 1;
+			row[j + 1] = best;
+		}
+	}
+	return row[length];
+}
+
+const struct config_key *
+config_keys_nearest(unsigned scopes, const char *name)
+{
+	const struct config_key *nearest = NULL;
+	unsigned nearest_distance = UINT32_MAX;
+
+	if (strlen(name) > NEAR_BYTES_MAX)
+		return NULL;
+	for (size_t i = 0; i < ARRAY_COUNT(keys); i++) {
+		unsigned distance;
+
+		if ((keys[i].scope & scopes) == 0)
+			continue;
+		distance = edit_distance(name, keys[i].name);
+		/* A quarter of the letters wrong, and one more, is a typing error. */
+		if (distance <= 1 + strlen(keys[i].name) / 4 && distance < nearest_distance) {
+			nearest = &keys[i];
+			nearest_distance = distance;
+		}
+	}
+	return nearest;
+}
+
+/* Appends to text of size bytes, which the table is too small to fill. */
+__attribute__((format(printf, 3, 4))) static void
+append(char *text, size_t size, const char *format, ...)
+{
+	size_t used = strlen(text);
+	va_list arguments;
+	int length;
+
+	va_start(arguments, format);
+	length = vsnprintf(text + used, size - used, format, arguments);
+	va_end(arguments);
+	ENSURE(length >= 0 && used + (size_t)length < size);
+}
+
+void
+config_keys_names(unsigned scopes, char *text, size_t size)
+{
+	text[0] = '\0';
+	for (size_t i = 0; i < ARRAY_COUNT(keys); i++) {
+		if ((keys[i].scope & scopes) != 0)
+			append(text, size, "%s%s", text[0] == '\0' ? "" : ", ", keys[i].name);
+	}
+}
+
+static void
+append_range(const struct config_key *key, char *text, size_t size)
+{
+	if (key->min == key->max)
+		append(text, size, "%lld", (long long)key->min);
+	else
+		append(text, size, "%s%lld..%lld", key->allows_zero ? "0 or " : "",
+				(long long)key->min, (long long)key->max);
+}
+
+void
+config_key_allowed(const struct config_key *key, char *text, size_t size)
+{
+	text[0] = '\0';
+	switch (key->type) {
+	case CONFIG_INTEGER:
+		append_range(key, text, size);
+		break;
+	case CONFIG_CHOICE:
+		for (unsigned i = 0; key->choices[i] != NULL; i++)
+			append(text, size, "%s\"%s\"", i == 0 ? "" : ", ", key->choices[i]);
+		break;
+	case CONFIG_STRING:
+		append_range(key, text, size);
+		append(text, size, " bytes");
+		break;
+	case CONFIG_NAME:
+		append_range(key, text, size);
+		append(text, size, " of A-Z a-z 0-9 . _ -");
+		break;
+	case CONFIG_ADDRESS:
+		append(text, size, "IPv4 or IPv6 address of a host");
+		break;
+	case CONFIG_CPUS:
+		append_range(key, text, size);
+		append(text, size, " different of 0..%d", CONFIG_CPU_MAX);
+		break;
+	case CONFIG_ARGUMENTS:
+		append_range(key, text, size);
+		append(text, size, " of 1..%d bytes", CONFIG_ARGUMENT_BYTES);
+		break;
+	case CONFIG_OBJECT:
+		append(text, size, "an object");
+		break;
+	case CONFIG_BACKENDS:
+		append(text, size, "up to limits.backends objects");
+		break;
+	}
+}
+
+static const char *
+type_name(enum config_type type)
+{
+	switch (type) {
+	case CONFIG_INTEGER:
+		return "integer";
+	case CONFIG_CPUS:
+		return "array of integers";
+	case CONFIG_ARGUMENTS:
+		return "array of strings";
+	case CONFIG_OBJECT:
+		return "object";
+	case CONFIG_BACKENDS:
+		return "array of objects";
+	case CONFIG_CHOICE:
+	case CONFIG_STRING:
+	case CONFIG_NAME:
+	case CONFIG_ADDRESS:
+		break;
+	}
+	return "string";
+}
+
+static void
+print_initial(FILE *out, const struct config_key *key)
+{
+	if (key->required)
+		fputs("required", out);
+	else if (key->initial_note != NULL)
+		fputs(key->initial_note, out);
+	else if (key->initial_text != NULL)
+		fprintf(out, "\"%s\"", key->initial_text);
+	else if (key->type == CONFIG_CHOICE)
+		fprintf(out, "\"%s\"", key->choices[key->initial]);
+	else if (key->type == CONFIG_INTEGER)
+		fprintf(out, "%lld", (long long)key->initial);
+	else
+		fputs(key->type == CONFIG_OBJECT ? "{}" : "[]", out);
+}
+
+static void
+print_scopes(FILE *out, unsigned scopes, const char *path)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(keys); i++) {
+		const struct config_key *key = &keys[i];
+		char allowed[CONFIG_KEYS_TEXT_BYTES];
+
+		if ((key->scope & scopes) == 0)
+			continue;
+		config_key_allowed(key, allowed, sizeof(allowed));
+		fprintf(out, "%s%s\t%s\t%s\t", path, key->name, type_name(key->type), allowed);
+		if (key->scope == CONFIG_SCOPE_QUEUES && (scopes & CONFIG_SCOPE_BACKEND) != 0)
+			fprintf(out, "queues.%s", key->name);
+		else
+			print_initial(out, key);
+		putc('\n', out);
+		if (key->type == CONFIG_OBJECT || key->type == CONFIG_BACKENDS) {
+			char inside[64];
+			int length = snprintf(inside, sizeof(inside), "%s%s%s.", path, key->name,
+					key->type == CONFIG_BACKENDS ? "[]" : "");
+
+			ENSURE(length > 0 && (size_t)length < sizeof(inside));
+			print_scopes(out, key->inside, inside);
+		}
+	}
+}
+
+void
+config_keys_print(FILE *out)
+{
+	print_scopes(out, CONFIG_SCOPE_TOP, "");
+}

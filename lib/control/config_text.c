@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Pure functions of one string; what may be there at all, the tables of config_keys.c say. */
+#include "control/config_text.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+
+const char *
+config_string_problem(const json_t *json, int64_t min, int64_t max)
+{
+	const char *text = json_string_value(json);
+	size_t length = json_string_length(json);
+
+	if (!json_is_string(json))
+		return "not a string";
+	if (length == 0 && min > 0)
+		return "empty";
+	if ((int64_t)length > max)
+		return "too long";
+	for (size_t i = 0; i < length; i++) {
+		if ((uint8_t)text[i] < ' ' || text[i] == 0x7f)
+			return "contains a NUL or other control character";
+	}
+	return NULL;
+}
+
+const char *
+config_name_problem(const json_t *json, int64_t min, int64_t max)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				      "0123456789._-";
+	const char *problem = config_string_problem(json, min, max);
+	const char *name = json_string_value(json);
+
+	if (problem != NULL)
+		return problem;
+	return name[strspn(name, letters)] == '\0' ? NULL : "contains another character";
+}
+
+static const char *
+ip4_problem(uint32_t ip4_be)
+{
+	uint32_t address = ntohl(ip4_be);
+
+	if (address == INADDR_ANY)
+		return "unspecified address";
+	if (address == INADDR_BROADCAST)
+		return "broadcast address";
+	if (address >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET)
+		return "loopback address";
+	if (IN_MULTICAST(address))
+		return "multicast address";
+	return NULL;
+}
+
+static const char *
+ip6_problem(const struct in6_addr *address)
+{
+	if (IN6_IS_ADDR_UNSPECIFIED(address))
+		return "unspecified address";
+	if (IN6_IS_ADDR_LOOPBACK(address))
+		return "loopback address";
+	if (IN6_IS_ADDR_MULTICAST(address))
+		return "multicast address";
+	if (IN6_IS_ADDR_V4MAPPED(address))
+		return "IPv4-mapped address; write the IPv4 address itself";
+	return NULL;
+}
+
+const char *
+config_address_problem(const json_t *json, struct backend_config *backend)
+{
+	const char *problem = config_string_problem(json, 1, INT64_MAX);
+	const char *text = json_string_value(json);
+	struct in_addr ip4;
+	struct in6_addr ip6;
+
+	if (problem != NULL)
+		return problem;
+	if (inet_pton(AF_INET, text, &ip4) == 1) {
+		problem = ip4_problem(ip4.s_addr);
+		if (problem == NULL) {
+			backend->address = ip_addr_from_ip4(ip4.s_addr);
+			backend->family = FAMILY_IP4;
+		}
+		return problem;
+	}
+	if (inet_pton(AF_INET6, text, &ip6) == 1) {
+		problem = ip6_problem(&ip6);
+		if (problem == NULL) {
+			memcpy(backend->address.bytes, &ip6, sizeof(ip6));
+			backend->family = FAMILY_IP6;
+		}
+		return problem;
+	}
+	return "not an address";
+}
+
+bool
+config_chooses_cores(const char *argument)
+{
+	static const char *const options[] = {"lcores", "main-lcore"};
+
+	if (argument[0] != '-')
+		return false;
+	if (argument[1] != '-')
+		return argument[1] == 'l' || argument[1] == 'c';
+	for (size_t i = 0; i < ARRAY_COUNT(options); i++) {
+		if (strncmp(options[i], argument + 2, strcspn(argument + 2, "=")) == 0)
+			return true;
+	}
+	return false;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What is wrong with a string of the configuration file, each in a few words, or NULL for
+ * nothing. Any JSON value may be asked about. */
+#ifndef SLUICE_CONTROL_CONFIG_TEXT_H
+#define SLUICE_CONTROL_CONFIG_TEXT_H
+
+#include <jansson.h>
+
+#include "table/snapshot.h"
+
+/** As a string of min..max bytes without control characters. */
+const char *config_string_problem(const json_t *json, int64_t min, int64_t max);
+
+/** As a name: a string of A-Z a-z 0-9 . _ - only. */
+const char *config_name_problem(const json_t *json, int64_t min, int64_t max);
+
+/** As an address that a backend can have; without a problem it is stored, with its family. */
+const char *config_address_problem(const json_t *json, struct backend_config *backend);
+
+/** True for the EAL options that decide which cores are used, in any way getopt_long() lets one
+ * write them, and for "--", which would end the options. */
+bool config_chooses_cores(const char *argument);
+
+#endif
