@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Order within an iteration: time, both ports (the first one alternates, so that neither
+ * starves the other), packets from other workers, ticks, and only then transmission, once per
+ * port. The clock is read once.
+ */
+#include "loop.h"
+
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <rte_prefetch.h>
+
+#include "mbuf_pkt.h"
+#include "partial.h"
+
+#define PREFETCH_DISTANCE 4
+#define TICK_BUDGET 64
+/* A worker that was paused this long first sees the packets that waited meanwhile, and only
+ * then lets timers run, so that none expires because we were away. */
+#define PAUSE_TICKS (100 * TICKS_PER_MS)
+/* Under a flood the ports never run dry; timers wait for this many iterations at most. */
+#define HOLD_ITERATIONS 1024
+
+static void
+lane_send(struct lane *lane)
+{
+	uint16_t sent;
+
+	if (lane->count == 0)
+		return;
+	sent = rte_eth_tx_burst(lane->port, lane->queue, lane->mbufs, (uint16_t)lane->count);
+	if (UNLIKELY(sent < lane->count)) {
+		rte_pktmbuf_free_bulk(&lane->mbufs[sent], lane->count - sent);
+		counter_add(&lane->refused, lane->count - sent);
+	}
+	lane->count = 0;
+}
+
+static void
+lane_push(struct lane *lane, struct rte_mbuf *m)
+{
+	lane->mbufs[lane->count++] = m;
+	if (lane->count == LANE_PACKETS)
+		lane_send(lane);
+}
+
+bool
+loop_packet_get(void *context, struct pkt *pkt)
+{
+	struct loop *loop = context;
+	struct rte_mbuf *m = rte_pktmbuf_alloc(loop->pool);
+
+	if (m == NULL)
+		return false;
+	*pkt = (struct pkt){
+			.data = rte_pktmbuf_mtod(m, uint8_t *),
+			.owner = m,
+			.tailroom = rte_pktmbuf_tailroom(m),
+	};
+	return true;
+}
+
+void
+loop_packet_emit(void *context, enum side out, struct pkt *pkt)
+{
+	struct loop *loop = context;
+
+	lane_push(&loop->lanes[out], mbuf_pkt_unwrap(pkt));
+}
+
+/* Wraps mbufs into the loop's burst; what can't be wrapped is refused and freed. */
+static void
+burst_fill(struct loop *loop, enum side from, struct rte_mbuf **mbufs, unsigned count)
+{
+	const struct lane *lane = &loop->lanes[from];
+	const enum pkt_csum unverified =
+			lane->completes_checksums ? PKT_CSUM_PARTIAL : PKT_CSUM_UNKNOWN;
+	struct burst *burst = &loop->burst;
+
+	burst->from = from;
+	burst->count = 0;
+	for (unsigned i = 0; i < count && i < PREFETCH_DISTANCE; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], void *));
+	for (unsigned i = 0; i < count; i++) {
+		if (i + PREFETCH_DISTANCE < count)
+			rte_prefetch0(rte_pktmbuf_mtod(mbufs[i + PREFETCH_DISTANCE], void *));
+		mbufs[i]->port = lane->port; /* net_af_xdp leaves it unset; steering needs it */
+		if (LIKELY(mbuf_pkt_wrap(mbufs[i], &burst->pkts[burst->count], unverified))) {
+			if (UNLIKELY(lane->qinq_is_88a8))
+				mbuf_pkt_restore_qinq(mbufs[i], &burst->pkts[burst->count]);
+			burst->count++;
+		} else {
+			sluice_refuse(loop->worker, from, REASON_frame_too_large);
+			rte_pktmbuf_free(mbufs[i]);
+		}
+	}
+}
+
+/* Hands packets of other workers' connections over and closes the gaps they leave. */
+static void
+burst_steer(struct loop *loop)
+{
+	struct burst *burst = &loop->burst;
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < burst->count; i++) {
+		struct pkt *pkt = &burst->pkts[i];
+		unsigned owner = loop->index;
+
+		pkt_parse(pkt, burst->from);
+		if (pkt->kind == PKT_TCP)
+			owner = steer_owner(loop->steer, &pkt->tuple);
+		if (owner == loop->index) {
+			if (kept != i)
+				burst->pkts[kept] = *pkt;
+			kept++;
+		} else if (steer_send(loop->steer, loop->index, owner, pkt->owner)) {
+			counter_add(&loop->steered, 1);
+		} else {
+			sluice_refuse(loop->worker, burst->from, REASON_steer_full);
+			rte_pktmbuf_free(pkt->owner);
+		}
+	}
+	burst->count = kept;
+}
+
+/* A packet nobody checked leaves with the checksum its sender meant to have. */
+static void
+pkt_complete(const struct lane *lane, struct pkt *pkt)
+{
+	if (lane->completes_checksums && (pkt->reason == REASON_pass_not_tcp ||
+							 pkt->reason == REASON_pass_not_protected))
+		partial_complete(pkt->data, pkt->len, pkt->l3_offset);
+}
+
+static void
+burst_finish(struct loop *loop)
+{
+	struct burst *burst = &loop->burst;
+	struct rte_mbuf *dropped[BURST_MAX];
+	unsigned drops = 0;
+
+	for (unsigned i = 0; i < burst->count; i++) {
+		struct pkt *pkt = &burst->pkts[i];
+
+		switch (reason_verdict(pkt->reason)) {
+		case VERDICT_FORWARD:
+			pkt_complete(&loop->lanes[burst->from], pkt);
+			lane_push(&loop->lanes[side_other(burst->from)], mbuf_pkt_unwrap(pkt));
+			break;
+		case VERDICT_REPLY:
+			lane_push(&loop->lanes[burst->from], mbuf_pkt_unwrap(pkt));
+			break;
+		case VERDICT_DROP:
+			dropped[drops++] = pkt->owner;
+			break;
+		}
+	}
+	if (drops > 0)
+		rte_pktmbuf_free_bulk(dropped, drops);
+}
+
+/* Polls one port; true when it returned a full burst, so that more may be waiting. */
+static bool
+loop_poll(struct loop *loop, enum side from, ticks_t now)
+{
+	const struct lane *lane = &loop->lanes[from];
+	struct rte_mbuf *mbufs[BURST_MAX];
+	unsigned count;
+
+	if (!lane->receives)
+		return false;
+	count = rte_eth_rx_burst(lane->port, lane->queue, mbufs, BURST_MAX);
+	if (count == 0)
+		return false;
+	burst_fill(loop, from, mbufs, count);
+	if (loop->steer->count > 1)
+		burst_steer(loop);
+	sluice_burst(loop->worker, &loop->burst, now);
+	burst_finish(loop);
+	return count == BURST_MAX;
+}
+
+static void
+loop_take(struct loop *loop, enum side from, struct rte_mbuf **mbufs, unsigned count, ticks_t now)
+{
+	if (count == 0)
+		return;
+	burst_fill(loop, from, mbufs, count);
+	sluice_burst(loop->worker, &loop->burst, now);
+	burst_finish(loop);
+}
+
+/* Takes what other workers handed over; each ring holds packets of both ports. */
+static void
+loop_poll_steered(struct loop *loop, ticks_t now)
+{
+	for (unsigned from = 0; from < loop->steer->count; from++) {
+		struct rte_mbuf *mbufs[BURST_MAX], *sides[SIDE_COUNT][BURST_MAX];
+		unsigned count, counts[SIDE_COUNT] = {0};
+
+		if (from == loop->index)
+			continue;
+		count = steer_receive(loop->steer, from, loop->index, mbufs, BURST_MAX);
+		for (unsigned i = 0; i < count; i++) {
+			const enum side side = mbufs[i]->port == loop->lanes[SIDE_CLIENT].port
+							       ? SIDE_CLIENT
+							       : SIDE_BACKEND;
+
+			sides[side][counts[side]++] = mbufs[i];
+		}
+		loop_take(loop, SIDE_CLIENT, sides[SIDE_CLIENT], counts[SIDE_CLIENT], now);
+		loop_take(loop, SIDE_BACKEND, sides[SIDE_BACKEND], counts[SIDE_BACKEND], now);
+	}
+}
+
+static void
+loop_tick(struct loop *loop, ticks_t now, bool more_waits)
+{
+	if (UNLIKELY(loop->hold > 0)) {
+		loop->hold = more_waits ? loop->hold - 1 : 0;
+		if (loop->hold > 0)
+			return;
+	}
+	sluice_tick(loop->worker, now, TICK_BUDGET);
+}
+
+int
+loop_run(void *argument)
+{
+	struct loop *loop = argument;
+	enum side first = SIDE_CLIENT;
+
+	loop->last = clock_at(&loop->clock, rte_rdtsc());
+	while (!__atomic_load_n(loop->stop, __ATOMIC_RELAXED)) {
+		const ticks_t read = clock_at(&loop->clock, rte_rdtsc());
+		const ticks_t now = read > loop->last ? read : loop->last;
+		bool more_waits;
+
+		if (UNLIKELY(now - loop->last > PAUSE_TICKS))
+			loop->hold = HOLD_ITERATIONS;
+		loop->last = now;
+
+		more_waits = loop_poll(loop, first, now);
+		first = side_other(first);
+		more_waits |= loop_poll(loop, first, now);
+		if (loop->steer->count > 1)
+			loop_poll_steered(loop, now);
+		loop_tick(loop, now, more_waits);
+		for (unsigned side = 0; side < SIDE_COUNT; side++)
+			lane_send(&loop->lanes[side]);
+	}
+	return 0;
+}
+
+void
+loop_reclaim(struct loop *loop)
+{
+	for (unsigned side = 0; side < SIDE_COUNT; side++) {
+		struct lane *lane = &loop->lanes[side];
+
+		/* net_af_xdp knows no cleanup call, but collects what was sent whenever it sends.
+		 */
+		if (rte_eth_tx_done_cleanup(lane->port, lane->queue, 0) < 0)
+			rte_eth_tx_burst(lane->port, lane->queue, lane->mbufs, 0);
+	}
+}

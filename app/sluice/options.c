@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* getopt_long, with one line per thing that is wrong. */
+#include "options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+
+#include "say.h"
+
+static const char usage[] =
+		"usage: sluice --config FILE [--check]\n"
+		"\n"
+		"Inline SYN proxy between two ports: proves clients before their backend sees "
+		"them.\n"
+		"\n"
+		"  -c, --config FILE  JSON configuration, described in config/README.md\n"
+		"      --check        validate FILE and end; nothing is started\n"
+		"  -h, --help         this text\n"
+		"      --version      the version\n"
+		"\n"
+		"SIGUSR1 prints all counters as one line of JSON on standard output; so does the "
+		"end.\n"
+		"SIGTERM and SIGINT stop it.\n"
+		"Exit status: 0 well, 1 the machine lacks what FILE asks for, 2 wrong usage or "
+		"FILE.\n";
+
+enum { OPTION_CONFIG = 'c', OPTION_HELP = 'h', OPTION_CHECK = 256, OPTION_VERSION };
+
+static const struct option known[] = {
+		{"config", required_argument, NULL, OPTION_CONFIG},
+		{"check", no_argument, NULL, OPTION_CHECK},
+		{"help", no_argument, NULL, OPTION_HELP},
+		{"version", no_argument, NULL, OPTION_VERSION},
+		{0},
+};
+
+enum options_outcome
+options_parse(int argc, char **argv, struct options *options)
+{
+	int option;
+
+	*options = (struct options){0};
+	while ((option = getopt_long(argc, argv, "c:h", known, NULL)) != -1) {
+		switch (option) {
+		case OPTION_CONFIG:
+			options->config_path = optarg;
+			break;
+		case OPTION_CHECK:
+			options->check = true;
+			break;
+		case OPTION_HELP:
+			fputs(usage, stdout);
+			return OPTIONS_ANSWERED;
+		case OPTION_VERSION:
+			puts("sluice " SLUICE_VERSION);
+			return OPTIONS_ANSWERED;
+		default: /* getopt_long has said what is wrong */
+			fputs("try: sluice --help\n", stderr);
+			return OPTIONS_BAD;
+		}
+	}
+	if (optind < argc) {
+		say("unexpected argument \"%s\"; try: sluice --help", argv[optind]);
+		return OPTIONS_BAD;
+	}
+	if (options->config_path == NULL) {
+		say("--config FILE is missing; try: sluice --help");
+		return OPTIONS_BAD;
+	}
+	return OPTIONS_RUN;
+}
+
+struct config *
+options_config(const struct options *options)
+{
+	struct config_errors errors;
+	struct config *config = config_load(options->config_path, &errors);
+
+	for (unsigned i = 0; i < errors.count; i++)
+		fprintf(stderr, "%s\n", errors.lines[i]);
+	config_errors_free(&errors);
+	return config;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What stats_json() gives, and what only the appliance knows: ports, mbufs, steering.
+ * {..., "ports": {"client": {"received": n, ..., "tx_refused": n}, "server": {...}},
+ *  "mbufs": {"total": n, "in_use": n, "in_use_at_start": n}, "steered": n}
+ */
+#include "report.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_ethdev.h>
+
+#define WRITE_TIMEOUT_MS 1000
+/* A pipe that poll() calls writable takes this much at once (PIPE_BUF), without blocking. */
+#define WRITE_BYTES 4096
+
+static json_t *
+port_json(const struct port *port, uint64_t refused)
+{
+	struct rte_eth_stats stats = {0};
+
+	if (rte_eth_stats_get(port->id, &stats) != 0)
+		stats = (struct rte_eth_stats){0}; /* the device is gone */
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "ipackets",
+			(json_int_t)stats.ipackets, "opackets", (json_int_t)stats.opackets,
+			"ibytes", (json_int_t)stats.ibytes, "obytes", (json_int_t)stats.obytes,
+			"imissed", (json_int_t)stats.imissed, "ierrors", (json_int_t)stats.ierrors,
+			"oerrors", (json_int_t)stats.oerrors, "rx_nombuf",
+			(json_int_t)stats.rx_nombuf, "tx_refused", (json_int_t)refused);
+}
+
+static void
+stdout_write(const char *text)
+{
+	size_t left = strlen(text);
+
+	while (left > 0) {
+		struct pollfd writable = {.fd = STDOUT_FILENO, .events = POLLOUT};
+		ssize_t n;
+
+		if (poll(&writable, 1, WRITE_TIMEOUT_MS) <= 0 || (writable.revents & POLLOUT) == 0)
+			return;
+		n = write(STDOUT_FILENO, text, left < WRITE_BYTES ? left : WRITE_BYTES);
+		if (n <= 0)
+			return;
+		text += n;
+		left -= (size_t)n;
+	}
+}
+
+void
+report_print(const struct workers *workers, const struct port ports[SIDE_COUNT],
+		const struct mbufs *mbufs)
+{
+	json_t *report;
+	char *text;
+
+	if (!workers->is_built)
+		return;
+	report = stats_json(workers->snapshot, workers->stats, workers->count);
+	if (report == NULL)
+		return;
+	/* "o" passes ownership; a member that could not be made is left out. */
+	json_object_set_new(report, "ports",
+			json_pack("{s:o, s:o}", "client",
+					port_json(&ports[SIDE_CLIENT],
+							workers_refused(workers, SIDE_CLIENT)),
+					"server",
+					port_json(&ports[SIDE_BACKEND],
+							workers_refused(workers, SIDE_BACKEND))));
+	json_object_set_new(report, "mbufs",
+			json_pack("{s:I, s:I, s:I}", "total", (json_int_t)mbufs_total(mbufs),
+					"in_use", (json_int_t)mbufs_in_use(mbufs),
+					"in_use_at_start", (json_int_t)mbufs->in_use_at_start));
+	json_object_set_new(report, "steered", json_integer((json_int_t)workers_steered(workers)));
+	text = json_dumps(report, JSON_COMPACT);
+	json_decref(report);
+	if (text == NULL)
+		return;
+	stdout_write(text);
+	stdout_write("\n");
+	free(text);
+}

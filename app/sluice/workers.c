@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Worker i runs on lcore i + 1; lcore 0 is the control thread (eal.c). */
+#include "workers.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <rte_launch.h>
+
+#include "control/publish.h"
+#include "cpus.h"
+#include "memory.h"
+#include "owner.h"
+#include "say.h"
+
+static ticks_t
+wall_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (ticks_t)now.tv_sec * TICKS_PER_S + (ticks_t)now.tv_nsec / 1000;
+}
+
+/* The redirection table that decides who owns a connection: the client port's, since that is
+ * where floods arrive. */
+static unsigned
+table_size(const struct port ports[SIDE_COUNT])
+{
+	const unsigned size = ports[SIDE_CLIENT].table_size;
+
+	return size > 0 && (size & (size - 1)) == 0 ? size : OWNER_TABLE_DEFAULT;
+}
+
+static void
+lane_init(struct lane *lane, const struct port *port, unsigned index)
+{
+	*lane = (struct lane){
+			.port = port->id,
+			.queue = (uint16_t)index,
+			.receives = index < port->rx_queues,
+			.completes_checksums = port->completes_checksums,
+			.qinq_is_88a8 = port->device.kind == DEVICE_AF_PACKET &&
+					port->config->qinq_outer == CONFIG_QINQ_88A8,
+	};
+}
+
+/* The library's worker of a loop, in memory of its own node. */
+static bool
+worker_build(struct workers *workers, struct loop *loop, const struct keys *keys, int node)
+{
+	const size_t size = sluice_worker_memsize(&workers->limits);
+	const struct sluice_env env = {
+			.context = loop,
+			.packet_get = loop_packet_get,
+			.packet_emit = loop_packet_emit,
+			.snapshot = &workers->snapshot,
+			.accept_occupancy = workers->accept_occupancy,
+			.cookie_secret = keys->cookie_secret,
+			.hash_seed = keys->hash_seed,
+			.now = loop->clock.start,
+	};
+	void *memory = size > 0 ? memory_alloc(size, node) : NULL;
+
+	if (memory == NULL) {
+		say("limits.connections_per_worker: no memory for %u connections (%zu MB) on node "
+		    "%d; "
+		    "lower it",
+				workers->limits.connections, size >> 20, node);
+		return false;
+	}
+	loop->worker = sluice_worker_init(memory, &workers->limits, &env);
+	if (loop->worker == NULL) {
+		memory_free(memory, size);
+		say("limits: the library refuses them");
+		return false;
+	}
+	return true;
+}
+
+/* A worker far from its port still works, but each packet crosses the interconnect. */
+static void
+node_warn(const struct port ports[SIDE_COUNT], unsigned index, int node)
+{
+	for (unsigned side = 0; side < SIDE_COUNT; side++) {
+		const int at = rte_eth_dev_socket_id(ports[side].id);
+
+		if (ports[side].device.kind == DEVICE_PCI && at >= 0 && at != node)
+			say("workers.cpus[%u]: warning: on NUMA node %d, but %s is on node %d; "
+			    "choose a "
+			    "CPU of that node",
+					index, node, ports[side].config->device, at);
+	}
+}
+
+static bool
+loop_build(struct workers *workers, unsigned index, const struct clock *clock,
+		const struct config *config, const struct keys *keys,
+		const struct port ports[SIDE_COUNT], const struct mbufs *mbufs)
+{
+	const unsigned cpu = config->worker_cpus[index];
+	const int node = cpus_node(cpu);
+	struct loop *loop = memory_alloc(sizeof(*loop), node);
+
+	if (loop == NULL) {
+		say("workers.cpus[%u]: no memory on node %d", index, node);
+		return false;
+	}
+	workers->loops[index] = loop;
+	node_warn(ports, index, node);
+	loop->clock = *clock;
+	loop->stop = &workers->stop;
+	loop->steer = &workers->steer;
+	loop->pool = mbufs->by_worker[index];
+	loop->index = index;
+	for (unsigned side = 0; side < SIDE_COUNT; side++)
+		lane_init(&loop->lanes[side], &ports[side], index);
+	if (!worker_build(workers, loop, keys, node))
+		return false;
+	workers->stats[index] = (struct stats_worker){
+			.cpu = cpu,
+			.counters = worker_counters(loop->worker),
+			.backends = worker_backend_counters(loop->worker, 0),
+	};
+	return true;
+}
+
+bool
+workers_init(struct workers *workers, const struct config *config, const struct keys *keys,
+		const struct port ports[SIDE_COUNT], const struct mbufs *mbufs)
+{
+	const struct clock clock = clock_make(rte_rdtsc(), rte_get_tsc_hz(), wall_clock());
+
+	*workers = (struct workers){
+			.count = config->worker_count,
+			.limits = {config->connections_per_worker,
+					config->ip6_connections_per_worker, config->backends_max},
+	};
+	workers->accept_occupancy = calloc(config->backends_max, sizeof(uint32_t));
+	snapshot_publish(&workers->snapshot, snapshot_from_config(config, 1, keys->snapshot_seed));
+	if (workers->accept_occupancy == NULL || workers->snapshot == NULL ||
+			!steer_init(&workers->steer, config, table_size(ports))) {
+		say("out of memory");
+		return false;
+	}
+	for (unsigned i = 0; i < workers->count; i++)
+		if (!loop_build(workers, i, &clock, config, keys, ports, mbufs))
+			return false;
+	workers->is_built = true;
+	return true;
+}
+
+bool
+workers_start(struct workers *workers)
+{
+	for (; workers->running < workers->count; workers->running++) {
+		const unsigned i = workers->running;
+
+		if (rte_eal_remote_launch(loop_run, workers->loops[i], i + 1) != 0) {
+			say("workers.cpus[%u]: its core can't be started", i);
+			return false;
+		}
+	}
+	return true;
+}
+
+void
+workers_stop(struct workers *workers)
+{
+	__atomic_store_n(&workers->stop, true, __ATOMIC_RELAXED);
+	for (unsigned i = 0; i < workers->running; i++)
+		rte_eal_wait_lcore(i + 1);
+	workers->running = 0;
+	steer_drain(&workers->steer);
+	for (unsigned i = 0; i < workers->count; i++)
+		if (workers->loops[i] != NULL)
+			loop_reclaim(workers->loops[i]);
+}
+
+uint64_t
+workers_refused(const struct workers *workers, enum side side)
+{
+	uint64_t refused = 0;
+
+	for (unsigned i = 0; i < workers->count; i++)
+		refused += counter_read(&workers->loops[i]->lanes[side].refused);
+	return refused;
+}
+
+uint64_t
+workers_steered(const struct workers *workers)
+{
+	uint64_t steered = 0;
+
+	for (unsigned i = 0; i < workers->count; i++)
+		steered += counter_read(&workers->loops[i]->steered);
+	return steered;
+}
+
+void
+workers_fini(struct workers *workers)
+{
+	const size_t size = sluice_worker_memsize(&workers->limits);
+
+	for (unsigned i = 0; i < workers->count; i++) {
+		if (workers->loops[i] != NULL)
+			memory_free(workers->loops[i]->worker, size);
+		memory_free(workers->loops[i], sizeof(struct loop));
+	}
+	steer_fini(&workers->steer);
+	snapshot_free((struct snapshot *)workers->snapshot);
+	free(workers->accept_occupancy);
+	*workers = (struct workers){0};
+}
