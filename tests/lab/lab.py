@@ -1,0 +1,462 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A small network in namespaces, with Sluice in the middle.
+
+    client (c0) ---- (c1) sluice (s1) ---- (s0) server
+
+One flat Ethernet segment: the client is 10.0.0.1 and fd00::1, the server 10.0.0.2 and fd00::2.
+Both ends are real Linux hosts. Everything that a Lab starts or makes ends with it, also after
+a signal; nothing else on the machine is touched. Sluice's worker has a CPU of its own, all
+the rest shares the others.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("SLUICE_BUILD_DIR", REPOSITORY / "build"))
+SLUICE = BUILD / "app" / "sluice"
+FLOOD = BUILD / "tests" / "lab" / "flood"
+VLAN_OBJECT = BUILD / "tests" / "lab" / "vlan.bpf.o"
+
+CLIENT = {socket.AF_INET: "10.0.0.1", socket.AF_INET6: "fd00::1"}
+SERVER = {socket.AF_INET: "10.0.0.2", socket.AF_INET6: "fd00::2"}
+FAMILIES = (socket.AF_INET, socket.AF_INET6)
+FAMILY_NAME = {socket.AF_INET: "ipv4", socket.AF_INET6: "ipv6"}
+
+WEB_PORT = 80        # nginx
+ECHO_PORT = 7000     # whatever a test puts there; protected
+SPARE_PORT = 7001    # a second such port
+REFUSED_PORT = 7002  # protected, and nobody listens
+FOREIGN_PORT = 9000  # not protected
+
+DRIVERS = ("af_packet", "af_xdp")
+# What a wire between two hosts would not do: segments beyond the MTU, checksums left open,
+# tags beside the frame instead of inside.
+OFFLOADS = ("tx", "rx", "tso", "gso", "gro", "txvlan", "rxvlan")
+START_TIMEOUT_S = 30
+CLONE_NEWNET = 0x40000000
+
+
+class Failure(AssertionError):
+  """A test found something that should not be."""
+
+
+def expect(condition, message):
+  """Raises Failure with the message unless the condition holds."""
+  if not condition:
+    raise Failure(message)
+
+
+def expect_equal(found, wanted, what):
+  """Raises Failure unless both are equal."""
+  expect(found == wanted, f"{what}: found {found!r}, wanted {wanted!r}")
+
+
+def wait_until(condition, timeout_s, what):
+  """Polls until the condition holds; its value. Raises Failure after the timeout."""
+  end = time.monotonic() + timeout_s
+  while True:
+    value = condition()
+    if value:
+      return value
+    expect(time.monotonic() < end, f"{what}: not within {timeout_s} s")
+    time.sleep(0.02)
+
+
+def cpus_shared_out():
+  """The CPU for one worker, and the set for everything else."""
+  cpus = sorted(os.sched_getaffinity(0))
+  worker = cpus[1] if len(cpus) > 1 else cpus[0]
+  return worker, set(cpus) - {worker} or {worker}
+
+
+ALL_CPUS = sorted(os.sched_getaffinity(0))
+WORKER_CPU, OTHER_CPUS = cpus_shared_out()
+
+
+def run(*command, timeout=60, check=True, **options):
+  """Runs a command to its end and returns it with its output as text."""
+  done = subprocess.run([str(word) for word in command], timeout=timeout, text=True,
+    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, **options)
+  if check and done.returncode != 0:
+    raise Failure(f"{' '.join(map(str, command))}: exit status {done.returncode}\n{done.stdout}")
+  return done
+
+
+class Process:
+  """A program in the background with its output in files."""
+
+  def __init__(self, name, command, directory, cpus=None):
+    self.name = name
+    self.out_path = directory / f"{name}.out"
+    self.err_path = directory / f"{name}.err"
+    with open(self.out_path, "wb") as out, open(self.err_path, "wb") as err:
+      self.popen = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL,
+        stdout=out, stderr=err,
+        preexec_fn=(lambda: os.sched_setaffinity(0, cpus)) if cpus else None)
+
+  def out(self):
+    return self.out_path.read_text(errors="replace")
+
+  def err(self):
+    return self.err_path.read_text(errors="replace")
+
+  def running(self):
+    return self.popen.poll() is None
+
+  def signal(self, number):
+    self.popen.send_signal(number)
+
+  def wait(self, timeout_s):
+    """Waits for the end; the exit status."""
+    try:
+      return self.popen.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+      raise Failure(f"{self.name} still runs after {timeout_s} s") from None
+
+  def end(self):
+    """Ends it, gently if it listens."""
+    if self.running():
+      self.popen.terminate()
+      try:
+        self.popen.wait(5)
+      except subprocess.TimeoutExpired:
+        self.popen.kill()
+        self.popen.wait()
+
+
+class Namespace:
+  """A network namespace; a host of its own as far as networking goes."""
+
+  _setns = ctypes.CDLL(None, use_errno=True).setns
+
+  def __init__(self, lab, name):
+    self.lab = lab
+    self.name = f"sluice-{os.getpid()}-{name}"
+    run("ip", "netns", "add", self.name)
+    # A host, not a router, whatever the machine around it is.
+    self.sysctl("net.ipv4.ip_forward", 0)
+    self.sysctl("net.ipv6.conf.all.accept_dad", 0)
+    self.sysctl("net.ipv6.conf.default.accept_dad", 0)
+    self.sysctl("net.ipv6.conf.default.addr_gen_mode", 1)
+    self.ip("link", "set", "lo", "up")
+
+  def remove(self):
+    run("ip", "netns", "delete", self.name, check=False)
+
+  @contextlib.contextmanager
+  def entered(self):
+    """The calling thread is inside meanwhile. A socket made inside stays inside for ever."""
+    with open("/proc/thread-self/ns/net", "rb") as before:
+      with open(f"/run/netns/{self.name}", "rb") as inside:
+        self._enter(inside)
+      try:
+        yield
+      finally:
+        self._enter(before)
+
+  def _enter(self, file):
+    if self._setns(file.fileno(), CLONE_NEWNET) != 0:
+      raise OSError(ctypes.get_errno(), "setns")
+
+  def socket(self, family, kind=socket.SOCK_STREAM, protocol=0):
+    with self.entered():
+      made = socket.socket(family, kind, protocol)
+    self.lab.sockets.append(made)
+    made.settimeout(20)
+    return made
+
+  def listen(self, family, port, backlog=1024):
+    """A listening TCP socket on the server's address."""
+    listener = self.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((SERVER[family], port))
+    listener.listen(backlog)
+    return listener
+
+  def connect(self, family, port):
+    """A connected TCP socket to the server."""
+    client = self.socket(family)
+    client.connect((SERVER[family], port))
+    return client
+
+  def run(self, *command, **options):
+    with self.entered():
+      return run(*command, **options)
+
+  def start(self, name, *command, cpus=None):
+    with self.entered():
+      return self.lab.start(name, *command, cpus=cpus)
+
+  def ip(self, *arguments):
+    return run("ip", "-n", self.name, *arguments)
+
+  def sysctl(self, key, value):
+    with self.entered():
+      pathlib.Path("/proc/sys", key.replace(".", "/")).write_text(f"{value}\n")
+
+  def nft(self, rules):
+    """Loads nftables rules."""
+    return self.run("nft", "-f", "-", input=rules)
+
+  def nft_clear(self):
+    self.run("nft", "flush", "ruleset")
+
+  def nft_counter(self, name):
+    """Packets counted by a named counter in a table named lab."""
+    rules = json.loads(self.run("nft", "-j", "list", "counters").stdout)["nftables"]
+    found = [rule["counter"] for rule in rules if "counter" in rule]
+    return sum(counter["packets"] for counter in found if counter["name"] == name)
+
+  def mac(self, interface):
+    with self.entered():
+      links = json.loads(run("ip", "-j", "link", "show", "dev", interface).stdout)
+    return links[0]["address"]
+
+  def offloads_off(self, interface):
+    for feature in OFFLOADS:
+      self.run("ethtool", "-K", interface, feature, "off", check=False)
+
+
+class Sluice:
+  """The appliance under test, as a process."""
+
+  def __init__(self, lab, config, check_end=True):
+    self.lab = lab
+    self.config = config
+    self.check_end = check_end
+    number = sum(process.name.startswith("sluice") for process in lab.processes)
+    path = lab.directory / f"config{number}.json"
+    path.write_text(json.dumps(config) + "\n")
+    self.process = lab.start(f"sluice{number}", "ip", "netns", "exec", lab.sluice_host.name,
+      *lab.wrapper, SLUICE, "--config", path, cpus=ALL_CPUS)
+    self.printed = 0
+
+  def wait_ready(self):
+    """Waits for "ready"; False when it ended before."""
+    wait_until(lambda: "ready" in self.process.err() or not self.process.running(),
+      START_TIMEOUT_S, "Sluice ready or ended")
+    return self.process.running() and "ready" in self.process.err()
+
+  def counters(self):
+    """What it prints on SIGUSR1, parsed."""
+    self.process.signal(signal.SIGUSR1)
+    return self._next_line(5)
+
+  def _next_line(self, timeout_s):
+    def lines():
+      text = self.process.out()
+      return text[:text.rfind("\n") + 1].splitlines()[self.printed:]
+    line = wait_until(lines, timeout_s, "counters on standard output")[0]
+    self.printed += 1
+    return json.loads(line)
+
+  def reason(self, name):
+    return self.counters()["reasons"].get(name, 0)
+
+  def stop(self, number=signal.SIGTERM):
+    """Stops it and checks what must hold after every test; the last counters."""
+    self.process.signal(number)
+    expect_equal(self.process.wait(15), 0, "exit status after a stop signal")
+    last = self._next_line(1)
+    self.check_counters(last)
+    return last
+
+  def check_counters(self, counters):
+    """What must hold in every lab test: each packet one reason, no mbuf lost."""
+    expect_equal(sum(counters["reasons"].values()), counters["received"], "sum of reasons")
+    mbufs = counters["mbufs"]
+    expect_equal(mbufs["in_use"], mbufs["in_use_at_start"], "mbufs in use, end and start")
+    expect_equal(counters["emitted"].get("failed", 0), 0, "packets not emitted for want of mbufs")
+
+
+class Lab:
+  """The three hosts. Use it in a with statement; leaving it removes everything."""
+
+  def __init__(self, driver="af_packet", offloads=True, tags=""):
+    self.driver = driver
+    self.offloads = offloads
+    self.tags = tags
+    self.processes = []
+    self.sockets = []
+    self.namespaces = []
+    self.sluices = []
+    self.wrapper = []
+    self.directory = None
+
+  def __enter__(self):
+    os.sched_setaffinity(0, OTHER_CPUS)
+    self.directory = pathlib.Path(tempfile.mkdtemp(prefix="sluice-lab-"))
+    try:
+      self._make_network()
+    except BaseException:
+      self.__exit__(None, None, None)
+      raise
+    return self
+
+  def __exit__(self, *_):
+    for process in reversed(self.processes):
+      process.end()
+    for sock in self.sockets:
+      sock.close()
+    for namespace in reversed(self.namespaces):
+      namespace.remove()
+
+  def finish(self):
+    """After a test that passed: stops every Sluice that still runs, with all checks."""
+    for sluice in self.sluices:
+      if sluice.check_end and sluice.process.running():
+        sluice.stop()
+
+  def remove_directory(self):
+    shutil.rmtree(self.directory, ignore_errors=True)
+
+  def logs(self):
+    """The end of everything that was logged."""
+    parts = []
+    for path in sorted(self.directory.glob("*")):
+      if path.suffix in (".out", ".err", ".log", ".json") and path.stat().st_size:
+        parts.append(f"--- {path.name}\n" + path.read_text(errors="replace")[-6000:])
+    return "\n".join(parts)
+
+  def _host(self, name):
+    namespace = Namespace(self, name)
+    self.namespaces.append(namespace)
+    return namespace
+
+  def _make_network(self):
+    self.client = self._host("client")
+    self.sluice_host = self._host("sluice")
+    self.server = self._host("server")
+    for host, outer, inner in ((self.client, "c0", "c1"), (self.server, "s0", "s1")):
+      self.sluice_host.ip("link", "add", inner, "type", "veth", "peer", "name", outer,
+        "netns", host.name)
+      host.ip("link", "set", outer, "up")
+      self.sluice_host.ip("link", "set", inner, "up")
+      if not self.offloads:
+        host.offloads_off(outer)
+        self.sluice_host.offloads_off(inner)
+      self._tag(host, outer)
+    for host, device, addresses in ((self.client, "c0", CLIENT), (self.server, "s0", SERVER)):
+      for family, length, prefix in ((socket.AF_INET, 24, "10.0.0.0"), (socket.AF_INET6, 64, "fd00::")):
+        host.ip("address", "add", f"{addresses[family]}/{length}", "dev", device, "noprefixroute",
+          *(["nodad"] if family == socket.AF_INET6 else []))
+        # A veth lets pass one tag beyond its MTU, not two.
+        host.ip("route", "add", f"{prefix}/{length}", "dev", device,
+          *([] if self.tags in ("", "vlan") else ["mtu", 1496]))
+    # Answers to sources that do not exist go back the way they came, as through a router.
+    for family, option in ((socket.AF_INET, "-4"), (socket.AF_INET6, "-6")):
+      self.server.ip(option, "route", "add", "default", "via", CLIENT[family])
+
+  def _tag(self, host, device):
+    """Puts all that the host sends on the device into VLANs, and takes the tags off what it
+    receives; self.tags names the programs in vlan.bpf.c. Unlike VLAN devices this needs no kernel
+    module."""
+    if not self.tags:
+      return
+    host.run("tc", "qdisc", "add", "dev", device, "clsact")
+    for direction, action in (("egress", "push"), ("ingress", "pop")):
+      host.run("tc", "filter", "add", "dev", device, direction, "bpf", "direct-action",
+        "object-file", VLAN_OBJECT, "section", f"tc/{action}_{self.tags}")
+
+  def start(self, name, *command, cpus=None):
+    process = Process(name, command, self.directory, cpus)
+    self.processes.append(process)
+    return process
+
+  def vdev(self, index, interface, extra=""):
+    if self.driver == "af_packet":
+      # The default ring of 512 frames overflows when the worker has to wait for its CPU.
+      extra += ",framecnt=4096"
+    return f"net_{self.driver}{index},iface={interface}{extra}"
+
+  def config(self, cpus=None, vdev_extra="", **queues):
+    """A configuration with every port of both families protected."""
+    eal = ["--in-memory", "--no-pci"]
+    if int(pathlib.Path("/proc/sys/vm/nr_hugepages").read_text()) < 256:
+      eal += ["--no-huge", "-m", "512"]
+    backends = []
+    for family in FAMILIES:
+      for name, port in (("web", WEB_PORT), ("echo", ECHO_PORT), ("spare", SPARE_PORT),
+          ("refused", REFUSED_PORT)):
+        backends.append({"name": f"{name}-{FAMILY_NAME[family]}", "address": SERVER[family],
+          "port": port, "backlog": 4096})
+    return {
+      "ports": {"client": {"device": self.vdev(0, "c1", vdev_extra)},
+        "server": {"device": self.vdev(1, "s1", vdev_extra)}},
+      "workers": {"cpus": cpus or [WORKER_CPU]},
+      "control": {"cpu": min(OTHER_CPUS), "socket": str(self.directory / "control.sock")},
+      "eal": eal,
+      "limits": {"connections_per_worker": 65536, "mbufs": 32768},
+      "queues": {"tcp_syncookies": 2, **queues},
+      "backends": backends,
+    }
+
+  def start_sluice(self, config=None, **queues):
+    """Starts Sluice and waits until it forwards. When it refuses a wire, runs the lines that its
+    messages say to run, as its operator would, and starts it again."""
+    config = config or self.config(**queues)
+    for _ in range(3):
+      sluice = Sluice(self, config)
+      self.sluices.append(sluice)
+      ready = sluice.wait_ready()
+      if self.tags or not ready:
+        advice = re.findall(r"run: (.*ethtool .*)", sluice.process.err())
+        expect(ready or self.offloads and advice, f"Sluice did not start:\n{sluice.process.err()}")
+        for line in advice:
+          self.sluice_host.run("sh", "-c", line)
+      if ready:
+        return sluice
+    raise Failure(f"Sluice refuses again after its own advice:\n{sluice.process.err()}")
+
+  def start_nginx(self):
+    """nginx on the web port, both families: files from www/, PUT into www/up/."""
+    root = self.directory / "www"
+    (root / "up").mkdir(parents=True)
+    config = self.directory / "nginx.conf"
+    config.write_text(f"""
+daemon off; worker_processes 1; pid {self.directory}/nginx.pid; user root;
+error_log {self.directory}/nginx.log warn;
+events {{ worker_connections 4096; }}
+http {{
+  access_log off; sendfile on; keepalive_timeout 0;
+  client_body_temp_path {self.directory}/body; client_max_body_size 0;
+  proxy_temp_path {self.directory}/t1; fastcgi_temp_path {self.directory}/t2;
+  uwsgi_temp_path {self.directory}/t3; scgi_temp_path {self.directory}/t4;
+  server {{
+    listen {SERVER[socket.AF_INET]}:{WEB_PORT} backlog=4096;
+    listen [{SERVER[socket.AF_INET6]}]:{WEB_PORT} backlog=4096;
+    root {root};
+    location /up/ {{ dav_methods PUT; }}
+  }}
+}}
+""")
+    nginx = self.server.start("nginx", "nginx", "-e", self.directory / "nginx.log", "-c", config)
+    wait_until(lambda: str(WEB_PORT) in self.server.run("ss", "-Hltn").stdout, 10, "nginx listening")
+    return nginx
+
+  def curl(self, *arguments, **options):
+    return self.client.run("curl", "--silent", "--show-error", "--fail", "--globoff",
+      "--noproxy", "*", *arguments, **options)
+
+  def flood(self, kind, count, rate, family=socket.AF_INET, port=ECHO_PORT, options=()):
+    """Starts a flood of count packets from random sources at the server's port."""
+    return self.client.start(f"flood-{kind}", FLOOD, "--interface", "c0",
+      "--destination-mac", self.server.mac("s0"), "--to", SERVER[family], "--port", port,
+      "--type", kind, "--count", count, "--rate", rate, *options)
+
+
+def url(family, path):
+  """A URL on the server's nginx."""
+  host = f"[{SERVER[family]}]" if family == socket.AF_INET6 else SERVER[family]
+  return f"http://{host}:{WEB_PORT}/{path}"

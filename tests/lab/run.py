@@ -1,0 +1,68 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Runs lab tests: run.py [--list] [NAME...]. A NAME stands for every test that contains it.
+Exit status 0 when all passed. Needs root."""
+
+import signal
+import sys
+import time
+import traceback
+
+import test_acks
+import test_close
+import test_flood
+import test_foreign
+import test_loss
+import test_options
+import test_start
+import test_transfer
+from lab import Lab
+from registry import tests
+
+MODULES = (test_transfer, test_close, test_options, test_loss, test_foreign, test_flood, test_acks,
+  test_start)
+
+
+def passes(test):
+  """Runs one test; what went wrong is printed."""
+  begin = time.monotonic()
+  lab = Lab(test.driver, test.offloads, test.tags)
+  try:
+    with lab:
+      test.function(lab)
+      lab.finish()
+  except Exception:  # whatever a test runs into is a failure of that test
+    print(f"FAILED {test.name} {time.monotonic() - begin:.1f} s")
+    traceback.print_exc(file=sys.stdout)
+    if lab.directory:
+      print(lab.logs())
+    return False
+  else:
+    print(f"ok {test.name} {time.monotonic() - begin:.1f} s")
+    return True
+  finally:
+    if lab.directory:
+      lab.remove_directory()
+    sys.stdout.flush()
+
+
+def main(arguments):
+  if "--help" in arguments:
+    print(__doc__)
+    return 0
+  names = [argument for argument in arguments if argument != "--list"]
+  chosen = [test for test in tests.values()
+    if not names or any(name in test.name for name in names)]
+  if "--list" in arguments:
+    print("\n".join(test.name for test in chosen))
+    return 0
+  if not chosen:
+    print(f"no lab test is named {' or '.join(names)}; --list shows them", file=sys.stderr)
+    return 2
+  for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    signal.signal(number, lambda number, _: sys.exit(128 + number))
+  return 0 if all([passes(test) for test in chosen]) else 1
+
+
+if __name__ == "__main__":
+  sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Under a SYN flood nothing unproved reaches the server, and no user notices."""
+
+import time
+
+import tcp
+from lab import ECHO_PORT, FAMILIES, FAMILY_NAME, WEB_PORT, expect, expect_equal, url, wait_until
+from registry import EITHER, lab_test
+
+COUNT_TCP = f"""
+table inet lab {{
+  counter segments {{ }}
+  counter syns {{ }}
+  chain input {{
+    type filter hook input priority 0;
+    tcp dport {{ {ECHO_PORT}, {WEB_PORT} }} counter name segments
+    tcp dport {{ {ECHO_PORT}, {WEB_PORT} }} tcp flags & (syn | ack) == syn counter name syns
+  }}
+}}
+"""
+FLOOD_PACKETS = 100000
+FLOOD_RATE = 50000
+REQUESTS = 50
+
+
+@lab_test(offloads=EITHER)
+def nothing_before_proof(lab):
+  """100,000 SYNs from random sources per family: none reaches the server, no state is made."""
+  sluice = lab.start_sluice()
+  lab.server.nft(COUNT_TCP)
+  for number, family in enumerate(FAMILIES, 1):
+    flood = lab.flood("syn", FLOOD_PACKETS, FLOOD_RATE, family)
+    expect_equal(flood.wait(30), 0, "exit status of the flood")
+    wait_until(lambda: sluice.reason("syn_cookie_sent") >= number * FLOOD_PACKETS * 0.9, 5,
+      "nine SYNs of ten answered")
+  expect_equal(lab.server.nft_counter("segments"), 0, "TCP segments at the server")
+  expect_equal(sluice.counters()["connections"], 0, "connections")
+
+
+@lab_test(offloads=EITHER)
+def users_under_flood(lab):
+  """Every curl succeeds while a SYN flood goes on, over both families."""
+  lab.start_nginx()
+  (lab.directory / "www" / "page").write_bytes(b"x" * 10000)
+  sluice = lab.start_sluice()
+  lab.server.nft(COUNT_TCP)
+  for family in FAMILIES:
+    flood = lab.flood("syn", 60 * FLOOD_RATE, FLOOD_RATE, family, WEB_PORT)
+    wait_until(lambda: sluice.reason("syn_cookie_sent") > FLOOD_RATE / 10, 5, "the flood began")
+    for number in range(REQUESTS):
+      begin = time.monotonic()
+      done = lab.curl("--output", "/dev/null", "--max-time", "10", "--write-out",
+        "%{size_download}", url(family, "page"))
+      expect_equal(done.stdout, "10000", f"bytes of page {number} over {FAMILY_NAME[family]}")
+      expect(time.monotonic() - begin < 5, f"request {number} took more than 5 s")
+    expect(flood.running(), "the flood ended before the requests")
+    flood.end()
+  expect_equal(lab.server.nft_counter("syns"), len(FAMILIES) * REQUESTS, "SYNs at the server")
+
+
+@lab_test()
+def established_under_flood(lab):
+  """A connection that stands keeps its bytes while SYNs, RSTs and FINs rain on its port."""
+  lab.start_sluice()
+  for family in FAMILIES:
+    client, server = tcp.connect_pair(lab, family, ECHO_PORT)
+    for kind in ("syn", "rst", "fin", "syn-ack"):
+      flood = lab.flood(kind, FLOOD_RATE, FLOOD_RATE, family)
+      tcp.exchange(client, server, 1000000)
+      expect_equal(flood.wait(30), 0, "exit status of the flood")
+    client.close()
+    expect_equal(tcp.receive_all(server), b"", "end of the client's stream")
