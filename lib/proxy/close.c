@@ -9,6 +9,7 @@
 struct close_row {
 	uint8_t next[CLOSE_EVENT_COUNT];
 	uint8_t fin_pending[SIDE_COUNT];
+	uint8_t fin_done[SIDE_COUNT];
 	uint8_t is_open;
 	uint32_t timeout_s;
 };
@@ -40,6 +41,7 @@ static const struct close_row rows[CONN_STATE_COUNT] = {
 				.timeout_s = ESTABLISHED_S},
 		[CONN_CLIENT_DONE] = {.next = ROW(CLIENT_DONE, CLIENT_DONE_BACKEND_FIN, CLIENT_DONE,
 						      CLIENT_DONE, CLIENT_DONE, CLIENT_DONE),
+				.fin_done = {[SIDE_CLIENT] = true},
 				.is_open = true,
 				.timeout_s = ESTABLISHED_S},
 		[CONN_BACKEND_FIN] = {.next = ROW(BOTH_FIN, BACKEND_FIN, BACKEND_FIN, BACKEND_DONE,
@@ -50,6 +52,7 @@ static const struct close_row rows[CONN_STATE_COUNT] = {
 		[CONN_BACKEND_DONE] = {.next = ROW(CLIENT_FIN_BACKEND_DONE, BACKEND_DONE,
 						       BACKEND_DONE, BACKEND_DONE, BACKEND_DONE,
 						       BACKEND_DONE),
+				.fin_done = {[SIDE_BACKEND] = true},
 				.is_open = true,
 				.timeout_s = ESTABLISHED_S},
 		[CONN_BOTH_FIN] = {.next = ROW(BOTH_FIN, BOTH_FIN, CLIENT_DONE_BACKEND_FIN,
@@ -63,6 +66,7 @@ static const struct close_row rows[CONN_STATE_COUNT] = {
 						 CLIENT_DONE_BACKEND_FIN, TIME_WAIT,
 						 CLIENT_DONE_BACKEND_FIN, CLIENT_DONE),
 						.fin_pending = {[SIDE_BACKEND] = true},
+						.fin_done = {[SIDE_CLIENT] = true},
 						.is_open = true,
 						.timeout_s = CLOSING_S},
 		[CONN_CLIENT_FIN_BACKEND_DONE] =
@@ -70,10 +74,12 @@ static const struct close_row rows[CONN_STATE_COUNT] = {
 						 TIME_WAIT, CLIENT_FIN_BACKEND_DONE, BACKEND_DONE,
 						 CLIENT_FIN_BACKEND_DONE),
 						.fin_pending = {[SIDE_CLIENT] = true},
+						.fin_done = {[SIDE_BACKEND] = true},
 						.is_open = true,
 						.timeout_s = CLOSING_S},
 		[CONN_TIME_WAIT] = {.next = ROW(TIME_WAIT, TIME_WAIT, TIME_WAIT, TIME_WAIT,
 						    TIME_WAIT, TIME_WAIT),
+				.fin_done = {true, true},
 				.timeout_s = TIME_WAIT_S},
 		[CONN_RESET] = {.next = ROW(RESET, RESET, RESET, RESET, RESET, RESET),
 				.timeout_s = RESET_S},
@@ -89,6 +95,12 @@ bool
 close_fin_pending(enum conn_state state, enum side side)
 {
 	return rows[state].fin_pending[side];
+}
+
+bool
+close_is_finished(enum conn_state state, enum side side)
+{
+	return rows[state].fin_done[side] || state == CONN_RESET;
 }
 
 bool

@@ -50,6 +50,10 @@ enum conn_state close_next(enum conn_state state, enum close_event event);
 /** True when a FIN of that side is under way and not acknowledged yet. */
 bool close_fin_pending(enum conn_state state, enum side side);
 
+/** True once that side can send nothing new: its FIN is acknowledged, or the connection was reset.
+ * A FIN only seen may be forged. */
+bool close_is_finished(enum conn_state state, enum side side);
+
 /** True from the backend's answer until both directions are done or reset: what CurrEstab counts.
  */
 bool close_is_open(enum conn_state state);

@@ -99,7 +99,7 @@ client_unknown(struct worker *w, const struct task *task)
 	return REASON_ack_cookie_invalid;
 }
 
-/* A client that reuses its tuple shows it by an ACK that the old connection can't have sent. */
+/* A client that reuses its tuple shows it by an ACK that is not the old connection's. */
 static bool
 client_is_new(const struct worker *w, const struct pkt *pkt, struct cookie_proof *proof)
 {
@@ -108,7 +108,7 @@ client_is_new(const struct worker *w, const struct pkt *pkt, struct cookie_proof
 	if (pkt->flags & (TCP_SYN | TCP_RST))
 		return false;
 	if (conn->state < CONN_ESTABLISHED ? pkt->ack == conn->leg[SIDE_BACKEND].snd_nxt
-					   : splice_is_plausible(conn, pkt, SIDE_CLIENT))
+					   : splice_owns(conn, pkt))
 		return false;
 	return handshake_is_proof(w, pkt, proof);
 }

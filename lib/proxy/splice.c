@@ -32,8 +32,9 @@ leg_reach(const struct leg *leg)
 	return window > DUPLICATE_REACH ? window : DUPLICATE_REACH;
 }
 
-bool
-splice_is_plausible(const struct conn *conn, const struct pkt *pkt, enum side from)
+/* An acknowledgement that its sender can mean: of bytes the other end has sent. */
+static bool
+ack_is_plausible(const struct conn *conn, const struct pkt *pkt, enum side from)
 {
 	const struct leg *sender = &conn->leg[from];
 
@@ -49,7 +50,18 @@ segment_is_inside(const struct conn *conn, const struct pkt *pkt, enum side from
 
 	return !seq_after(end, receiver->window_end + PROBE_BYTES) &&
 	       !seq_before(seq, receiver->rcv_nxt - leg_reach(receiver)) &&
-	       splice_is_plausible(conn, pkt, from);
+	       ack_is_plausible(conn, pkt, from);
+}
+
+bool
+splice_owns(const struct conn *conn, const struct pkt *pkt)
+{
+	uint32_t end = pkt->seq + pkt_seq_length(pkt);
+
+	if (!segment_is_inside(conn, pkt, SIDE_CLIENT, pkt->seq))
+		return false;
+	return !close_is_finished(conn->state, SIDE_CLIENT) ||
+	       !seq_after(end, conn->leg[SIDE_CLIENT].snd_nxt);
 }
 
 static inline enum close_event

@@ -9,11 +9,12 @@
 #include "proxy/conn.h"
 
 /**
- * True when a segment's acknowledgement is one its sender can mean: of bytes the other end has
- * sent, and at most a window behind the highest it sent before (RFC 5961 5.2). A client's ACK for
- * which this is false may prove a new connection.
+ * True when a client's segment can be this connection's: its bytes lie in the backend's window or
+ * just behind it (and add none after the client's FIN once that is acknowledged), and it
+ * acknowledges what the backend sent, at most a window behind the highest before (RFC 5961 5.2).
+ * One for which this is false may prove a new connection.
  */
-bool splice_is_plausible(const struct conn *conn, const struct pkt *pkt, enum side from);
+bool splice_owns(const struct conn *conn, const struct pkt *pkt);
 
 /** Takes a segment other than a client's SYN through a spliced connection. Returns the reason. */
 enum reason splice_segment(struct worker *w, uint32_t id, struct pkt *pkt, enum side from);

@@ -78,9 +78,14 @@ test_columns(void **state)
 
 			assert_int_equal(close_fin_pending(s, SIDE_CLIENT), client == FIN);
 			assert_int_equal(close_fin_pending(s, SIDE_BACKEND), backend == FIN);
+			assert_int_equal(close_is_finished(s, SIDE_CLIENT), client == DONE);
+			assert_int_equal(close_is_finished(s, SIDE_BACKEND), backend == DONE);
 			assert_int_equal(close_is_open(s), !(client == DONE && backend == DONE));
 		}
 	assert_false(close_is_open(CONN_RESET));
+	assert_true(close_is_finished(CONN_RESET, SIDE_CLIENT));
+	assert_true(close_is_finished(CONN_RESET, SIDE_BACKEND));
+	assert_false(close_is_finished(CONN_CONNECTING, SIDE_CLIENT));
 	assert_false(close_is_open(CONN_QUEUED));
 	assert_false(close_is_open(CONN_CONNECTING));
 }

@@ -433,6 +433,32 @@ test_pitfall_14_tuple_reuse(void **state)
 	}
 }
 
+/* The same when the new proof's ack happens to lie where the old connection's could: its seq tells.
+ * Found by simulation: the proof went into the old connection, and a challenge war kept that alive
+ * for ever. */
+static void
+test_pitfall_14_lucky_ack(void **state)
+{
+	struct world *w = world_new(&(struct world_options){0});
+	struct flow_script old = flow_script_default(4, 40000), new = old;
+	struct packet p;
+
+	(void)state;
+	flow_establish(w, &old);
+	close_by_client(w, &old);
+	new.client_isn += 1000000;
+	do {
+		new.client_isn++;
+		flow_send_syn(w, &new);
+	} while (old.iss + 1 - (new.iss + 1) > 60000);
+	p = flow_ack(&new);
+	expect(client_sends(w, &p), REASON_ack_connecting);
+	p = flow_synack(&new);
+	expect(backend_sends(w, &p), REASON_backend_connected);
+	world_emitted(w, SIDE_CLIENT);
+	world_free(w);
+}
+
 /* 11. A FIN that was forged, with real bytes behind it, is taken back. */
 static void
 test_forged_fin(void **state)
@@ -540,6 +566,7 @@ main(void)
 			cmocka_unit_test(test_reset),
 			cmocka_unit_test(test_pitfall_15_blind),
 			cmocka_unit_test(test_pitfall_14_tuple_reuse),
+			cmocka_unit_test(test_pitfall_14_lucky_ack),
 			cmocka_unit_test(test_forged_fin),
 			cmocka_unit_test(test_duplicates_and_probes),
 			cmocka_unit_test(test_burst_order),
