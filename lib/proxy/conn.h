@@ -61,7 +61,8 @@ struct conn_setup {
 	uint8_t wscale;	     /**< the client's, or TCP_WSCALE_NONE */
 	bool sack_permitted;
 	bool has_timestamp;
-	uint8_t unused[6];
+	bool met_old_socket; /**< the backend answered once from an older connection */
+	uint8_t unused[5];
 };
 static_assert(sizeof(struct conn_setup) == 48, "cold memory per connection");
 

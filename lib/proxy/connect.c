@@ -282,16 +282,21 @@ connect_refused(struct worker *w, uint32_t id, struct pkt *pkt)
 
 /*
  * An ACK that isn't ours, from a socket the backend kept of an earlier connection with this
- * tuple (RFC 9293 3.10.7.4, a challenge ACK): its own number resets it, and the SYN goes out again.
+ * tuple (RFC 9293 3.10.7.4, a challenge ACK): its own number resets it, and the SYN goes out
+ * again. Such a backend is not silent: once, the count of SYNs starts anew.
  */
 static enum reason
 connect_reset_old_socket(struct worker *w, uint32_t id, struct pkt *pkt)
 {
+	struct conn_setup *setup = &w->setups[id];
 	struct pkt_build reset = {.to = SIDE_BACKEND,
 			.seq = pkt->ack,
 			.flags = TCP_RST,
 			.ttl = PKT_TTL_DEFAULT};
 
+	if (!setup->met_old_socket)
+		setup->syns = 0;
+	setup->met_old_socket = true;
 	conn_rearm(w, id, w->now + OLD_SOCKET_TIMEOUT);
 	pkt_turn_round(pkt);
 	pkt_build_tcp(pkt, &reset);
@@ -310,6 +315,10 @@ connect_answer(struct worker *w, uint32_t id, struct pkt *pkt)
 		return answers_us ? connect_refused(w, id, pkt) : REASON_backend_early;
 	if (pkt->flags & TCP_SYN && answers_us)
 		return connect_established(w, id, pkt);
+	/* With our own number it may come from the new socket and have overtaken its SYN-ACK; an
+	 * old one that has just this number answers the second SYN in the same way. */
+	if (answers_us && w->setups[id].syns <= 1)
+		return REASON_backend_early;
 	if (pkt->flags & TCP_ACK)
 		return connect_reset_old_socket(w, id, pkt);
 	return REASON_backend_early;

@@ -204,6 +204,48 @@ test_pitfall_12_old_socket(void **state)
 	}
 }
 
+/* An old socket is not a silent backend: even with a single SYN allowed, it is repeated once. */
+static void
+test_pitfall_12_old_socket_once(void **state)
+{
+	struct world *w = world_new(&(struct world_options){.backend = {.tcp_syn_retries = 1}});
+	struct flow_script f = flow_script_default(4, 40000);
+	struct packet packet;
+
+	(void)state;
+	for (unsigned round = 0; round < 2; round++) {
+		if (round == 0)
+			prove(w, &f, REASON_ack_connecting);
+		packet = flow_backend(&f, PACKET_ACK, 777, 888);
+		assert_int_equal(world_send(w, SIDE_BACKEND, &packet).reason,
+				REASON_backend_old_socket);
+		world_pass(w, 60 * TICKS_PER_MS);
+		packet = world_emitted(w, round == 0 ? SIDE_BACKEND : SIDE_CLIENT);
+		/* A backend that goes on like this is given up: bounded, and with an end. */
+		assert_int_equal(packet.flags, round == 0 ? PACKET_SYN : PACKET_RST | PACKET_ACK);
+	}
+	assert_int_equal(world_connections(w), 0);
+	world_free(w);
+}
+
+/* The new socket's own ACK, overtaking its SYN-ACK, is not mistaken for an old socket's. */
+static void
+test_overtaken_syn_ack(void **state)
+{
+	struct world *w = world_new(&(struct world_options){0});
+	struct flow_script f = flow_script_default(4, 40000);
+	struct packet packet;
+
+	(void)state;
+	prove(w, &f, REASON_ack_connecting);
+	packet = flow_backend(&f, PACKET_ACK, f.backend_isn + 1, f.client_isn + 1);
+	assert_int_equal(world_send(w, SIDE_BACKEND, &packet).reason, REASON_backend_early);
+	packet = flow_synack(&f);
+	assert_int_equal(world_send(w, SIDE_BACKEND, &packet).reason, REASON_backend_connected);
+	world_emitted(w, SIDE_CLIENT);
+	world_free(w);
+}
+
 /* 6. What a client sends before its backend answers is absorbed, and its latest window and TSval
  * count. */
 static void
@@ -382,6 +424,8 @@ main(void)
 			cmocka_unit_test(test_pitfall_12_refused),
 			cmocka_unit_test(test_pitfall_12_silent),
 			cmocka_unit_test(test_pitfall_12_old_socket),
+			cmocka_unit_test(test_pitfall_12_old_socket_once),
+			cmocka_unit_test(test_overtaken_syn_ack),
 			cmocka_unit_test(test_early_client),
 			cmocka_unit_test(test_client_reset),
 			cmocka_unit_test(test_connect_window),
