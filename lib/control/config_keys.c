@@ -127,7 +127,7 @@ static const struct config_key keys[] = {
 				.initial = CONFIG_ELSEWHERE,
 				.initial_note = "1460 for IPv4, 1440 for IPv6",
 				AT(struct backend_config, announced_mss)},
-		{CONFIG_SCOPE_BACKEND, "announced_wscale", CONFIG_INTEGER, .max = 14, .initial = 7,
+		{CONFIG_SCOPE_BACKEND, "announced_wscale", CONFIG_INTEGER, .max = 9, .initial = 7,
 				AT(struct backend_config, announced_wscale)},
 };
 

@@ -39,7 +39,7 @@ struct backend_config {
 	uint32_t connect_window;  /**< SYNs to the backend under way at a time, per worker: at least
 				     1 */
 	uint16_t announced_mss;	  /**< in our SYN-ACK until the backend's is learned */
-	uint8_t announced_wscale; /**< the same, 0..14 */
+	uint8_t announced_wscale; /**< the same, 0..9 */
 	char name[BACKEND_NAME_BYTES];
 };
 

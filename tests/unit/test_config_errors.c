@@ -397,7 +397,7 @@ static const struct bad backend_cases[] = {
 					      "80,\n'backlog': 0, "
 					      "'somaxconn': 0,\n'tcp_syncookies': 1, "
 					      "'announced_mss': 87,\n"
-					      "'announced_wscale': 15, 'connect_window': '9',\n"
+					      "'announced_wscale': 10, 'connect_window': '9',\n"
 					      "'max_connections': 1}"),
 				{"f:3: backends[0].somaxconn: out of range (value 0; allowed "
 				 "1..1048576)",
@@ -410,7 +410,7 @@ static const struct bad backend_cases[] = {
 						"f:5: backends[0].connect_window: not an integer "
 						"(value '9'; allowed 1..65535)",
 						"f:5: backends[0].announced_wscale: out of range "
-						"(value 15; allowed 0..14)",
+						"(value 10; allowed 0..9)",
 						"f:6: backends[0].max_connections: unknown key "
 						"(value 1; allowed " BACKEND_KEYS ")"}},
 };
