@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "checker.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Cookies are good for 64 s at least; the answer may have been under way for a second. */
+#define COOKIE_LIFE (63 * TICKS_PER_S)
+
+void
+checker_init(struct checker *checker, const struct plan *plan, struct clock *clock,
+		struct trace *trace)
+{
+	*checker = (struct checker){.plan = plan, .clock = clock, .trace = trace};
+}
+
+void
+checker_fault(struct checker *checker, int client, const char *text)
+{
+	if (checker->has_failed)
+		return;
+	checker->has_failed = true;
+	if (client < 0)
+		snprintf(checker->text, sizeof(checker->text), "%s", text);
+	else
+		snprintf(checker->text, sizeof(checker->text), "client %d, port %u: %s", client,
+				checker->rounds[client].port, text);
+	trace_note(checker->trace, checker->clock->now, checker->text);
+}
+
+static void
+round_overdue(void *context, void *subject)
+{
+	struct checker *checker = context;
+	uintptr_t number = (uintptr_t)subject;
+	unsigned client = (unsigned)(number % CLIENTS_MAX);
+	struct round *round = &checker->rounds[client];
+
+	if (round->is_under_way && round->number == number / CLIENTS_MAX)
+		checker_fault(checker, (int)client, "no end after all that time");
+}
+
+void
+checker_begin(struct checker *checker, unsigned client, uint16_t port, uint32_t isn)
+{
+	struct round *round = &checker->rounds[client];
+	struct round next = {
+			.number = round->number + 1,
+			.is_under_way = true,
+			.port = port,
+			.isn = isn,
+			.proof_count = round->proof_count,
+	};
+
+	memcpy(next.proofs, round->proofs, sizeof(next.proofs));
+	*round = next;
+	clock_at(checker->clock, checker->clock->now + ROUND_MAX, round_overdue, checker,
+			(void *)(uintptr_t)(round->number * CLIENTS_MAX + client));
+}
+
+void
+checker_proved(struct checker *checker, unsigned client, const struct endpoint *endpoint)
+{
+	struct round *round = &checker->rounds[client];
+
+	round->is_proved = true;
+	round->iss = endpoint->irs;
+	round->has_timestamps = endpoint->timestamps;
+	round->proved_at = checker->clock->now;
+	round->proofs[round->proof_count++ % PROOFS_MAX] = round->isn;
+	if (endpoint->window != 0)
+		checker_fault(checker, (int)client, "SYN-ACK with a window above 0");
+}
+
+static bool
+is_proved(const struct round *round, uint32_t isn)
+{
+	for (unsigned i = 0; i < PROOFS_MAX && i < round->proof_count; i++)
+		if (round->proofs[i] == isn)
+			return true;
+	return false;
+}
+
+/* The RST for an old socket at the backend and the SYN behind it may overtake each other. */
+static bool
+met_stubborn_socket(const struct checker *checker, unsigned client)
+{
+	return checker->rounds[client].old_sockets >= 2 &&
+	       checker->plan->cables[CABLE_TO_BACKENDS].jitter > 0;
+}
+
+static bool
+may_be_reset(const struct checker *checker, unsigned client, const struct dialogue *dialogue)
+{
+	const struct plan *plan = checker->plan;
+
+	return dialogue->end == END_ABORT_BY_BACKEND || !plan->is_clean ||
+	       plan->abort_on_overflow || checker->lucky_shots > 0 ||
+	       met_stubborn_socket(checker, client) ||
+	       plan->backends[plan->client[client].slot].mood != MOOD_NORMAL;
+}
+
+/* The limits listed in checker.h. */
+static bool
+may_be_silent(const struct round *round, const struct application *app)
+{
+	if (!round->is_proved)
+		return round->met_full_ring;
+	if (round->met_overflow || round->was_reset)
+		return true;
+	if (round->was_admitted || round->has_timestamps)
+		return false;
+	return app->endpoint.traits.probes_below || app->endpoint.written == 0;
+}
+
+static void
+check_complete(struct checker *checker, unsigned client, const struct application *app,
+		const struct application *server)
+{
+	if (!application_is_complete(app))
+		checker_fault(checker, (int)client, "closed before all was said");
+	else if (server == NULL)
+		checker_fault(checker, (int)client, "no backend knows of it");
+	else if (!application_is_complete(server))
+		checker_fault(checker, (int)client, "the backend has not heard all that was said");
+}
+
+void
+checker_end(struct checker *checker, unsigned client, const struct application *app,
+		const struct application *server)
+{
+	struct round *round = &checker->rounds[client];
+
+	round->is_under_way = false;
+	switch (app->endpoint.end) {
+	case ENDED_WELL:
+		checker->ends[ROUND_COMPLETE]++;
+		check_complete(checker, client, app, server);
+		break;
+	case ENDED_BY_RESET:
+		checker->ends[ROUND_RESET]++;
+		if (!may_be_reset(checker, client, &app->dialogue))
+			checker_fault(checker, (int)client, "reset for no reason");
+		break;
+	case ENDED_BY_ABORT:
+		checker->ends[ROUND_ABORTED]++;
+		break;
+	default:
+		checker->ends[ROUND_SILENT]++;
+		if (!may_be_silent(round, app))
+			checker_fault(checker, (int)client, "left alone for no documented reason");
+		break;
+	}
+}
+
+/* Nothing but a RST reaches a backend from who has not proved itself. */
+static void
+check_gate(struct checker *checker, const struct packet *packet)
+{
+	int client = address_client_number(packet->source, packet->ip_version);
+	const struct round *round;
+
+	if (packet->flags & PACKET_RST)
+		return;
+	if (client < 0) {
+		checker_fault(checker, -1, "a stranger's packet reached a backend");
+		return;
+	}
+	round = &checker->rounds[client];
+	if (round->proof_count == 0)
+		checker_fault(checker, client, "reached a backend before its proof");
+	else if (packet->flags & PACKET_SYN && !is_proved(round, packet->seq))
+		checker_fault(checker, client,
+				"SYN to a backend with an ISN that was never proved");
+}
+
+static void
+check_sent(struct checker *checker, enum side to, const struct frame *frame)
+{
+	struct packet packet;
+	int client;
+
+	if (!frame_read(frame, &packet)) {
+		checker_fault(checker, -1, "sent a packet with a wrong checksum");
+		return;
+	}
+	if (packet.vlan_count != checker->plan->vlans)
+		checker_fault(checker, -1, "sent a packet with other VLAN tags");
+	if (to == SIDE_BACKEND) {
+		check_gate(checker, &packet);
+		return;
+	}
+	client = address_client_number(packet.destination, packet.ip_version);
+	if (client >= 0 && packet.flags & PACKET_RST &&
+			packet.destination_port == checker->rounds[client].port)
+		checker->rounds[client].was_reset = true;
+}
+
+void
+checker_made(struct checker *checker, enum side to, struct frame *frame)
+{
+	const struct round *round;
+	struct packet packet;
+	int client;
+
+	check_sent(checker, to, frame);
+	if (to != SIDE_CLIENT || !frame_read(frame, &packet))
+		return;
+	client = address_client_number(packet.destination, packet.ip_version);
+	if (client < 0)
+		return;
+	round = &checker->rounds[client];
+	if (round->was_admitted && packet.destination_port == round->port)
+		frame->life = round->isn;
+}
+
+/* The final ACK, or with timestamps a probe below it, while the cookie is good. */
+static bool
+is_good_proof(const struct checker *checker, const struct round *round, const struct packet *packet)
+{
+	return round->is_proved && packet->flags & PACKET_ACK &&
+	       !(packet->flags & (PACKET_RST | PACKET_SYN)) && packet->ack == round->iss + 1 &&
+	       (packet->seq == round->isn + 1 ||
+			       (round->has_timestamps && packet->seq == round->isn)) &&
+	       checker->clock->now - round->proved_at < COOKIE_LIFE;
+}
+
+static void
+note_reason(struct round *round, enum reason reason)
+{
+	switch (reason) {
+	case REASON_ack_connecting:
+	case REASON_ack_queued:
+		round->was_admitted = true;
+		break;
+	case REASON_ack_overflow_dropped:
+	case REASON_ack_overflow_reset:
+	case REASON_conn_table_full:
+		round->met_overflow = true;
+		break;
+	case REASON_syn_accept_full:
+		round->met_full_ring = true;
+		break;
+	default:
+		break;
+	}
+}
+
+/* A packet of an honest client's present connection, as the client sent it. */
+static void
+check_honest_client(struct checker *checker, unsigned client, const struct packet *packet,
+		enum reason reason, const bool is_full[BACKENDS])
+{
+	struct round *round = &checker->rounds[client];
+	unsigned slot = checker->plan->client[client].slot;
+
+	note_reason(round, reason);
+	if (packet->flags == PACKET_SYN) {
+		if (reason != (is_full[slot] ? REASON_syn_accept_full : REASON_syn_cookie_sent))
+			checker_fault(checker, (int)client,
+					"SYN not answered, or in spite of a full ring");
+		return;
+	}
+	if (reason == REASON_ack_cookie_invalid && is_good_proof(checker, round, packet))
+		checker_fault(checker, (int)client, "good proof refused");
+	/* One not admitted has no numbers yet; an old connection of the tuple sees it outside. */
+	if (reason == REASON_spliced_outside && round->was_admitted)
+		checker_fault(checker, (int)client,
+				"honest segment taken for one outside the windows");
+}
+
+static void
+check_honest(struct checker *checker, enum side from, const struct frame *came, enum reason reason,
+		const bool is_full[BACKENDS])
+{
+	struct packet packet;
+	int client;
+
+	if (!frame_read(came, &packet)) {
+		checker_fault(checker, -1, "the simulator made a packet it can't read");
+		return;
+	}
+	client = address_client_number(from == SIDE_CLIENT ? packet.source : packet.destination,
+			packet.ip_version);
+	if (client >= 0 && reason == REASON_backend_old_socket)
+		checker->rounds[client].old_sockets++;
+	if (client < 0 || came->life != checker->rounds[client].isn)
+		return;
+	if (from == SIDE_CLIENT)
+		check_honest_client(checker, (unsigned)client, &packet, reason, is_full);
+	else if (reason == REASON_spliced_outside)
+		checker_fault(checker, client,
+				"backend's segment taken for one outside the windows");
+}
+
+void
+checker_taken(struct checker *checker, enum side from, const struct frame *came,
+		const struct frame *left, enum reason reason, const bool is_full[BACKENDS])
+{
+	enum verdict verdict = reason_verdict(reason);
+
+	checker->packets++;
+	if (came->origin == ORIGIN_HOSTILE && reason == REASON_spliced_reset)
+		checker->lucky_shots++;
+	if (came->origin == ORIGIN_HONEST && !came->is_corrupted)
+		check_honest(checker, from, came, reason, is_full);
+	if (verdict == VERDICT_DROP)
+		return;
+	if (reason <= REASON_pass_not_protected) {
+		if (!came->is_corrupted)
+			checker_fault(checker, -1, "protected packet passed by");
+		if (came->length != left->length ||
+				memcmp(came->bytes, left->bytes, came->length) != 0)
+			checker_fault(checker, -1, "foreign packet changed");
+		return;
+	}
+	/* No sum covers IPv6's flow label and hop limit. */
+	if (!packet_checksums_are_right(came->bytes, came->length))
+		checker_fault(checker, -1, "packet with a wrong checksum taken");
+	check_sent(checker, verdict == VERDICT_REPLY ? from : side_other(from), left);
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "plan.h"
+
+/* Some time in 2023, up to two cookie epochs later, so that keys roll at any moment of a run. */
+#define START (UINT64_C(1700000000) * TICKS_PER_S)
+#define START_SPREAD_S 128
+
+static ticks_t
+draw_ms(struct dice *dice, uint32_t first, uint32_t last)
+{
+	return dice_between(dice, first * 1000, last * 1000);
+}
+
+static void
+draw_cable(struct link_quality *cable, struct dice *dice, bool is_clean)
+{
+	*cable = (struct link_quality){
+			.delay = draw_ms(dice, 0, 60),
+			.jitter = dice_chance(dice, 500) ? draw_ms(dice, 0, 50) : 0,
+	};
+	if (is_clean)
+		return;
+	cable->loss = dice_chance(dice, 700) ? dice_between(dice, 0, 120) : 0;
+	cable->duplication = dice_chance(dice, 500) ? dice_between(dice, 0, 60) : 0;
+	cable->corruption = dice_chance(dice, 500) ? dice_between(dice, 0, 30) : 0;
+}
+
+static void
+draw_traits(struct traits *traits, struct dice *dice)
+{
+	static const uint16_t sizes[] = {1460, 1460, 1400, 1380, 1220, 536, 88, 0};
+
+	*traits = (struct traits){
+			.mss = sizes[dice_below(dice, 8)],
+			.wscale = dice_chance(dice, 250) ? -1 : (int)dice_below(dice, 10),
+			.sack = dice_chance(dice, 700),
+			.timestamps = dice_chance(dice, 600),
+			.probes_below = dice_chance(dice, 500),
+			.receive_buffer = dice_between(dice, 2920, 100000),
+			.flight = dice_between(dice, 2000, 60000),
+			.tsval_offset = (uint32_t)dice_roll(dice),
+			.rto = draw_ms(dice, 200, 1000),
+			.ack_delay = dice_chance(dice, 500) ? draw_ms(dice, 1, 200) : 0,
+			.keepalive = dice_between(dice, 5, 20) * TICKS_PER_S,
+			.time_wait = draw_ms(dice, 1000, 30000),
+			.patience = 150 * TICKS_PER_S,
+	};
+	/* A window must not vanish in its scale. */
+	if (traits->wscale >= 0 && traits->receive_buffer < UINT32_C(4096) << traits->wscale)
+		traits->receive_buffer = UINT32_C(4096) << traits->wscale;
+}
+
+static void
+draw_backend(struct backend_plan *backend, struct dice *dice, const struct plan *plan)
+{
+	static const enum backend_mood moods[] = {MOOD_NORMAL, MOOD_NORMAL, MOOD_NORMAL,
+			MOOD_NORMAL, MOOD_NORMAL, MOOD_REFUSING, MOOD_SILENT, MOOD_SLOW, MOOD_SLOW,
+			MOOD_DYING};
+
+	*backend = (struct backend_plan){.mood = moods[dice_below(dice, 10)]};
+	draw_traits(&backend->traits, dice);
+	/* Announced scales a window below one unit to 0, which a client can't tell from a shut one.
+	 */
+	if (backend->traits.receive_buffer < UINT32_C(2) << plan->announced_wscale)
+		backend->traits.receive_buffer = UINT32_C(2) << plan->announced_wscale;
+	/* A server's own port never asks for less. */
+	if (backend->traits.mss < 536)
+		backend->traits.mss = 1460;
+	backend->random_isn = dice_chance(dice, 200);
+	if (backend->mood == MOOD_SLOW)
+		backend->answer_delay = draw_ms(dice, 100, 5000);
+	if (backend->mood == MOOD_DYING) {
+		backend->dies_at = plan->start + draw_ms(dice, 1000, 20000);
+		backend->returns_at = backend->dies_at + draw_ms(dice, 0, 20000);
+	}
+}
+
+/* The longest that a frame can be under way, with time to spare. */
+static ticks_t
+frame_life(const struct plan *plan)
+{
+	ticks_t life = 2 * plan->poll_interval + TICKS_PER_MS;
+
+	for (unsigned i = 0; i < CABLES; i++)
+		life += plan->cables[i].delay + plan->cables[i].jitter;
+	return life;
+}
+
+static void
+draw_client(struct client_plan *client, struct dice *dice, const struct plan *plan)
+{
+	*client = (struct client_plan){
+			.slot = dice_below(dice, BACKENDS),
+			.rounds = dice_between(dice, 1, 4),
+			.reuses_port = dice_chance(dice, 500),
+			.random_isn = dice_chance(dice, 300),
+			.starts_at = plan->start + draw_ms(dice, 0, 10000),
+			.pause = frame_life(plan) + draw_ms(dice, 0, 3000),
+	};
+	draw_traits(&client->traits, dice);
+}
+
+static void
+draw_sluice(struct plan *plan, struct dice *dice)
+{
+	plan->connections = dice_chance(dice, 100) ? dice_between(dice, 4, 16) : 256;
+	plan->backlog = dice_chance(dice, 300) ? dice_between(dice, 1, 4) : 1024;
+	plan->connect_window = dice_chance(dice, 300) ? dice_between(dice, 1, 3) : 1024;
+	plan->abort_on_overflow = dice_chance(dice, 300);
+	plan->syn_retries = (uint8_t)dice_between(dice, 1, 4);
+	plan->announced_wscale = (uint8_t)dice_between(dice, 0, 14);
+	plan->poll_interval = dice_chance(dice, 500) ? 0 : draw_ms(dice, 0, 20);
+	plan->nic_verifies = dice_chance(dice, 500);
+	if (!plan->is_clean && dice_chance(dice, 200))
+		plan->buffer_refusals = dice_between(dice, 1, 300);
+}
+
+void
+plan_draw(struct plan *plan, uint64_t seed, struct dice *dice)
+{
+	*plan = (struct plan){.seed = seed};
+	plan->start = START + dice_below(dice, START_SPREAD_S) * TICKS_PER_S;
+	plan->vlans = dice_chance(dice, 700) ? 0 : dice_between(dice, 1, 2);
+	plan->is_clean = dice_chance(dice, 350);
+	for (unsigned i = 0; i < CABLES; i++)
+		draw_cable(&plan->cables[i], dice, plan->is_clean);
+	draw_sluice(plan, dice);
+	for (unsigned slot = 0; slot < BACKENDS; slot++)
+		draw_backend(&plan->backends[slot], dice, plan);
+	plan->clients = dice_between(dice, 1, CLIENTS_MAX);
+	for (unsigned i = 0; i < plan->clients; i++)
+		draw_client(&plan->client[i], dice, plan);
+	plan->floods = dice_chance(dice, 300) ? dice_between(dice, 1, 1000) : 0;
+	plan->forgeries = dice_chance(dice, 300) ? dice_between(dice, 1, 500) : 0;
+	plan->blind_shots = dice_chance(dice, 300) ? dice_between(dice, 1, 500) : 0;
+}
