@@ -240,7 +240,7 @@ connect_established(struct worker *w, uint32_t id, struct pkt *pkt)
 	struct conn_setup *setup = &w->setups[id];
 	struct tcp_opt_syn offer = connect_offer(setup);
 
-	backend_profile_learn(&w->backends[conn->slot].profile, &offer, &pkt->opt);
+	backend_profile_learn(&w->backends[conn->slot].profile, &offer, &pkt->opt, w->now);
 	connect_leave(w, id);
 	connect_translate(conn, setup, pkt);
 	conn->last_seen = timer_step(w->now);

@@ -37,7 +37,7 @@ syn_offer(const struct worker *w, struct syn_answer *answer, const struct task *
 {
 	const struct pkt *pkt = task->pkt;
 	struct tcp_opt_syn announce = backend_profile_announce(
-			&w->backends[task->config->slot].profile, task->config, &pkt->opt);
+			&w->backends[task->config->slot].profile, task->config, &pkt->opt, w->now);
 
 	announce.tsecr = pkt->opt.tsval;
 	answer->task = *task;

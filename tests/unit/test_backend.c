@@ -8,6 +8,8 @@
 
 #include "table/backend.h"
 
+#define NOW (UINT64_C(1700000000) * TICKS_PER_S)
+
 static const struct backend_config config = {.announced_mss = 1460, .announced_wscale = 7};
 
 static struct tcp_opt
@@ -30,7 +32,8 @@ test_unknown(void **state)
 	(void)state;
 	for (unsigned bits = 0; bits < 16; bits++) {
 		struct tcp_opt offer = opt_from_bits(bits);
-		struct tcp_opt_syn announce = backend_profile_announce(&profile, &config, &offer);
+		struct tcp_opt_syn announce =
+				backend_profile_announce(&profile, &config, &offer, NOW);
 
 		assert_int_equal(announce.mss, 1460);
 		assert_int_equal(announce.wscale, bits & 4 ? 7 : TCP_WSCALE_NONE);
@@ -61,8 +64,8 @@ test_learn(void **state)
 				struct tcp_opt_syn announce;
 				unsigned refused = asked & ~answered;
 
-				backend_profile_learn(&profile, &syn, &answer);
-				announce = backend_profile_announce(&profile, &config, &offer);
+				backend_profile_learn(&profile, &syn, &answer, NOW);
+				announce = backend_profile_announce(&profile, &config, &offer, NOW);
 				assert_int_equal(announce.mss, answered & 8 ? 1400 : 1460);
 				assert_int_equal(
 						announce.wscale, offered & 4 ? 7 : TCP_WSCALE_NONE);
@@ -82,10 +85,32 @@ test_relearn(void **state)
 	struct tcp_opt none = opt_from_bits(0), all = opt_from_bits(15);
 
 	(void)state;
-	backend_profile_learn(&profile, &syn, &none);
-	assert_false(backend_profile_announce(&profile, &config, &all).sack_permitted);
-	backend_profile_learn(&profile, &syn, &all);
-	assert_true(backend_profile_announce(&profile, &config, &all).sack_permitted);
+	backend_profile_learn(&profile, &syn, &none, NOW);
+	assert_false(backend_profile_announce(&profile, &config, &all, NOW).sack_permitted);
+	backend_profile_learn(&profile, &syn, &all, NOW);
+	assert_true(backend_profile_announce(&profile, &config, &all, NOW).sack_permitted);
+}
+
+/* 4. A refusal is believed for ten minutes; then the next client is offered all again. */
+static void
+test_forget(void **state)
+{
+	const ticks_t ten_minutes = 600 * TICKS_PER_S;
+	struct backend_profile profile = {0};
+	struct tcp_opt_syn syn = {
+			.sack_permitted = true, .has_timestamp = true, .wscale = TCP_WSCALE_NONE};
+	struct tcp_opt none = opt_from_bits(0), all = opt_from_bits(15);
+	struct tcp_opt_syn announce;
+
+	(void)state;
+	backend_profile_learn(&profile, &syn, &none, NOW);
+	announce = backend_profile_announce(&profile, &config, &all, NOW + ten_minutes - 1);
+	assert_false(announce.sack_permitted || announce.has_timestamp);
+	announce = backend_profile_announce(&profile, &config, &all, NOW + ten_minutes);
+	assert_true(announce.sack_permitted && announce.has_timestamp);
+	backend_profile_learn(&profile, &syn, &none, NOW + ten_minutes);
+	announce = backend_profile_announce(&profile, &config, &all, NOW + ten_minutes);
+	assert_false(announce.sack_permitted || announce.has_timestamp);
 }
 
 int
@@ -95,6 +120,7 @@ main(void)
 			cmocka_unit_test(test_unknown),
 			cmocka_unit_test(test_learn),
 			cmocka_unit_test(test_relearn),
+			cmocka_unit_test(test_forget),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
