@@ -12,7 +12,8 @@ else
 fi
 
 # Packages that every build needs; Debian 12's names.
-build_packages=(gcc meson ninja-build pkg-config libdpdk-dev libnuma-dev libjansson-dev libcmocka-dev)
+build_packages=(gcc libc6-dev linux-libc-dev meson ninja-build pkg-config libdpdk-dev libnuma-dev
+  libjansson-dev libcmocka-dev)
 
 die() {
   printf '%s%s: %s%s\n' "$red" "$(basename "$0")" "$*" "$plain" >&2
@@ -37,25 +38,31 @@ packages_missing() {
 
 # packages_install LOG PACKAGE...: installs what is missing, without starting any service.
 packages_install() {
-  local log=$1 missing policy=/usr/sbin/policy-rc.d held=''
+  local log=$1 missing
   shift
   mapfile -t missing < <(packages_missing "$@")
   [ ${#missing[@]} -eq 0 ] && return
   command -v apt-get > /dev/null ||
     die "needs Debian 12, or these packages by other means: ${missing[*]}"
-  if [ ! -e $policy ]; then
-    printf '#!/bin/sh\nexit 101\n' > $policy
-    chmod +x $policy
-    held=yes
-  fi
-  local status=0
-  apt_get update > "$log" 2>&1 || true # an old list may still do
-  apt_get install -y --no-install-recommends "${missing[@]}" >> "$log" 2>&1 || status=$?
-  [ -z "$held" ] || rm -f $policy
-  if [ $status -ne 0 ]; then
+  if ! (services_hold && packages_get "${missing[@]}") > "$log" 2>&1; then
     tail -n 15 "$log" >&2
     die "can't install ${missing[*]}; is the machine offline?"
   fi
+}
+
+# Debian's own way to keep installed services from starting (invoke-rc.d asks this file), until
+# the calling subshell ends.
+services_hold() {
+  local policy=/usr/sbin/policy-rc.d
+  [ -e $policy ] && return
+  trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+  trap 'exit 130' INT TERM HUP
+  printf '#!/bin/sh\nexit 101\n' > $policy && chmod +x $policy
+}
+
+packages_get() {
+  apt_get update || true # an old list may still do
+  apt_get install -y --no-install-recommends "$@"
 }
 
 apt_get() {
@@ -71,14 +78,4 @@ build_configure() {
   else
     meson setup "$folder" "$repository" "$@"
   fi
-}
-
-# Waits until a command succeeds: wait_for SECONDS COMMAND...
-wait_for() {
-  local end=$((SECONDS + $1))
-  shift
-  until "$@"; do
-    [ $SECONDS -lt $end ] || return 1
-    sleep 0.05
-  done
 }

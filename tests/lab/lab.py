@@ -101,8 +101,9 @@ class Process:
     self.out_path = directory / f"{name}.out"
     self.err_path = directory / f"{name}.err"
     with open(self.out_path, "wb") as out, open(self.err_path, "wb") as err:
+      # DPDK leaves a folder behind: rather here than in /run.
       self.popen = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL,
-        stdout=out, stderr=err,
+        stdout=out, stderr=err, env=dict(os.environ, RUNTIME_DIRECTORY=str(directory)),
         preexec_fn=(lambda: os.sched_setaffinity(0, cpus)) if cpus else None)
 
   def out(self):
@@ -347,6 +348,9 @@ class Lab:
         host.offloads_off(outer)
         self.sluice_host.offloads_off(inner)
       self._tag(host, outer)
+      if (self.driver, self.tags) == ("af_packet", "qinq"):
+        # Beyond the MTU a packet socket sends one tag, and only 802.1Q (packet_extra_vlan_len_allowed).
+        self.sluice_host.ip("link", "set", inner, "mtu", 1504)
     for host, device, addresses in ((self.client, "c0", CLIENT), (self.server, "s0", SERVER)):
       for family, length, prefix in ((socket.AF_INET, 24, "10.0.0.0"), (socket.AF_INET6, 64, "fd00::")):
         host.ip("address", "add", f"{addresses[family]}/{length}", "dev", device, "noprefixroute",
@@ -385,6 +389,8 @@ class Lab:
     eal = ["--in-memory", "--no-pci"]
     if int(pathlib.Path("/proc/sys/vm/nr_hugepages").read_text()) < 256:
       eal += ["--no-huge", "-m", "512"]
+    # The driver can't tell by itself; a driver that can isn't told.
+    tags = {"qinq_outer": "0x88a8"} if (self.driver, self.tags) == ("af_packet", "qinq") else {}
     backends = []
     for family in FAMILIES:
       for name, port in (("web", WEB_PORT), ("echo", ECHO_PORT), ("spare", SPARE_PORT),
@@ -392,8 +398,8 @@ class Lab:
         backends.append({"name": f"{name}-{FAMILY_NAME[family]}", "address": SERVER[family],
           "port": port, "backlog": 4096})
     return {
-      "ports": {"client": {"device": self.vdev(0, "c1", vdev_extra)},
-        "server": {"device": self.vdev(1, "s1", vdev_extra)}},
+      "ports": {"client": {"device": self.vdev(0, "c1", vdev_extra), **tags},
+        "server": {"device": self.vdev(1, "s1", vdev_extra), **tags}},
       "workers": {"cpus": cpus or [WORKER_CPU]},
       "control": {"cpu": min(OTHER_CPUS), "socket": str(self.directory / "control.sock")},
       "eal": eal,

@@ -53,15 +53,9 @@ def transfer_vlan(lab):
   transfer(lab)
 
 
-@lab_test(drivers=("af_xdp",), offloads=EITHER, tags="qinq")
+@lab_test(offloads=EITHER, tags="qinq")
 def transfer_qinq(lab):
   """The same in VLAN 7 within service VLAN 20 (802.1ad)."""
-  transfer(lab)
-
-
-@lab_test(drivers=("af_packet",), offloads=EITHER, tags="stacked")
-def transfer_two_tags(lab):
-  """The same in VLAN 7 within VLAN 20 with 802.1Q tags, all that net_af_packet passes on."""
   transfer(lab)
 
 

@@ -394,7 +394,8 @@ find_layout(struct layout *layout, const uint8_t *frame, size_t length)
 		layout->ip_version = 4;
 		layout->l4 = layout->l3 + (ip[0] & 15) * 4u;
 		layout->end = layout->l3 + get16(ip + 2);
-		if (ip[0] >> 4 != 4 || (ip[0] & 15) < 5 || ip[9] != 6 || (get16(ip + 6) & 0x3fff) != 0)
+		if (ip[0] >> 4 != 4 || (ip[0] & 15) < 5 || ip[9] != 6 ||
+				(get16(ip + 6) & 0x3fff) != 0)
 			return false;
 	} else if (layout->l3 + 40 <= length && get16(frame + at) == ETHER_TYPE_IP6) {
 		const uint8_t *ip = frame + layout->l3;
