@@ -53,6 +53,7 @@ struct conn_setup {
 	uint8_t backend_mac[ETHER_ADDR_BYTES];
 	uint32_t tsval;	     /**< the client's latest; valid when has_timestamp */
 	uint32_t flow_label; /**< of the client's ACK, IPv6 */
+	uint32_t iss;	     /**< ours towards the client: the cookie that opened this connection */
 	uint16_t mss;	     /**< the client's, by its cookie */
 	uint16_t window;     /**< the client's, as it stood in its ACK */
 	uint8_t ttl;	     /**< of the client's ACK */
@@ -62,7 +63,7 @@ struct conn_setup {
 	bool sack_permitted;
 	bool has_timestamp;
 	bool met_old_socket; /**< the backend answered once from an older connection */
-	uint8_t unused[5];
+	uint8_t unused[1];
 };
 static_assert(sizeof(struct conn_setup) == 48, "cold memory per connection");
 

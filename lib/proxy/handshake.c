@@ -144,6 +144,7 @@ handshake_record(struct worker *w, uint32_t id, const struct task *task,
 	*setup = (struct conn_setup){
 			.tsval = pkt->opt.has_timestamp ? pkt->opt.tsval : 0,
 			.flow_label = pkt->flow_label,
+			.iss = proof->iss,
 			.mss = proof->syn.mss,
 			.window = pkt->window,
 			.ttl = pkt->ttl,

@@ -99,7 +99,10 @@ client_unknown(struct worker *w, const struct task *task)
 	return REASON_ack_cookie_invalid;
 }
 
-/* A client that reuses its tuple shows it by an ACK that is not the old connection's. */
+/*
+ * A client that reuses its tuple shows it by an ACK that is not the old connection's. The ACK that
+ * opened the old one, arriving again, is: its cookie may still be valid, but proves nothing new.
+ */
 static bool
 client_is_new(const struct worker *w, const struct pkt *pkt, struct cookie_proof *proof)
 {
@@ -107,8 +110,9 @@ client_is_new(const struct worker *w, const struct pkt *pkt, struct cookie_proof
 
 	if (pkt->flags & (TCP_SYN | TCP_RST))
 		return false;
-	if (conn->state < CONN_ESTABLISHED ? pkt->ack == conn->leg[SIDE_BACKEND].snd_nxt
-					   : splice_owns(conn, pkt))
+	if (conn->state >= CONN_ESTABLISHED && LIKELY(splice_owns(conn, pkt)))
+		return false;
+	if (pkt->ack == w->setups[pkt->conn].iss + 1)
 		return false;
 	return handshake_is_proof(w, pkt, proof);
 }

@@ -459,6 +459,35 @@ test_pitfall_14_lucky_ack(void **state)
 	world_free(w);
 }
 
+/* The ACK that opened a connection, delivered again after windows of data both ways: harmless. */
+static void
+test_pitfall_14_own_ack_again(void **state)
+{
+	static const uint8_t payload[1000];
+	struct world *w = world_new(&(struct world_options){0});
+	struct flow_script f = flow_script_default(4, 40000);
+	struct packet first, p;
+
+	(void)state;
+	flow_establish(w, &f);
+	first = flow_ack(&f);
+	for (uint32_t sent = 0; sent < 300000; sent += sizeof(payload)) {
+		p = flow_backend(&f, PACKET_ACK, f.backend_isn + 1 + sent, f.client_isn + 1 + sent);
+		p.payload = payload;
+		p.payload_length = sizeof(payload);
+		expect(backend_sends(w, &p), REASON_spliced);
+		p = flow_client(&f, PACKET_ACK, f.client_isn + 1 + sent,
+				f.iss + 1 + sent + (uint32_t)sizeof(payload));
+		p.payload = payload;
+		p.payload_length = sizeof(payload);
+		expect(client_sends(w, &p), REASON_spliced);
+	}
+	expect(client_sends(w, &first), REASON_spliced_outside);
+	world_nothing_emitted(w);
+	assert_int_equal(world_counter(w, 0, COUNTER_CurrEstab), 1);
+	world_free(w);
+}
+
 /* 11. A FIN that was forged, with real bytes behind it, is taken back. */
 static void
 test_forged_fin(void **state)
@@ -567,6 +596,7 @@ main(void)
 			cmocka_unit_test(test_pitfall_15_blind),
 			cmocka_unit_test(test_pitfall_14_tuple_reuse),
 			cmocka_unit_test(test_pitfall_14_lucky_ack),
+			cmocka_unit_test(test_pitfall_14_own_ack_again),
 			cmocka_unit_test(test_forged_fin),
 			cmocka_unit_test(test_duplicates_and_probes),
 			cmocka_unit_test(test_burst_order),
