@@ -109,21 +109,18 @@ timer_wheel_remove(struct timer_wheel *wheel, uint32_t id)
 	wheel->armed--;
 }
 
-/* Moves one timer of an upper slot that begins at the current step to its place below. */
-static bool
-wheel_cascade(struct timer_wheel *wheel)
+/* A timer of an upper slot that begins at the current step: it belongs below now. */
+static uint32_t
+wheel_misplaced(const struct timer_wheel *wheel)
 {
 	for (unsigned level = TIMER_LEVELS - 1; level > 0; level--) {
 		uint32_t within = (UINT32_C(1) << level * TIMER_SLOT_BITS) - 1;
 		uint32_t id = wheel->heads[level * TIMER_SLOTS + slot_at(wheel->current, level)];
 
-		if ((wheel->current & within) != 0 || id == TIMER_NONE)
-			continue;
-		node_unlink(wheel, id);
-		node_link(wheel, id);
-		return true;
+		if ((wheel->current & within) == 0 && id != TIMER_NONE)
+			return id;
 	}
-	return false;
+	return TIMER_NONE;
 }
 
 /* Steps from the current one to the next that may hold work: an occupied slot, or a new round. */
@@ -147,12 +144,15 @@ timer_wheel_next(struct timer_wheel *wheel, ticks_t now, unsigned *budget)
 		return TIMER_NONE;
 	}
 	while (*budget > 0) {
-		if (wheel_cascade(wheel)) {
+		uint32_t id = wheel_misplaced(wheel);
+
+		if (id != TIMER_NONE) {
+			node_unlink(wheel, id);
+			node_link(wheel, id);
 			--*budget;
 			continue;
 		}
-
-		uint32_t id = wheel->heads[slot_at(wheel->current, 0)];
+		id = wheel->heads[slot_at(wheel->current, 0)];
 		if (id != TIMER_NONE) {
 			timer_wheel_remove(wheel, id);
 			--*budget;
@@ -177,7 +177,9 @@ timer_wheel_when(const struct timer_wheel *wheel, ticks_t now)
 
 	if (wheel->armed == 0)
 		return TICKS_NEVER;
-	if (wheel->heads[slot_at(wheel->current, 0)] == TIMER_NONE)
+	/* While timers wait to be moved down, level 0 doesn't show the earliest. */
+	if (wheel->heads[slot_at(wheel->current, 0)] == TIMER_NONE &&
+			wheel_misplaced(wheel) == TIMER_NONE)
 		steps = wheel_gap(wheel);
 
 	/* Upper levels are only known to within their slot: its begin is early enough. */

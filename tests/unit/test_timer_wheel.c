@@ -176,6 +176,41 @@ test_reach(void **state)
 	assert_int_equal(next(&f, TIMER_STEPS_MAX * STEP), 1);
 }
 
+/* 6. A budget that ends while a slot of an upper level is being moved down: the wheel still names a
+ * time not later than its first timer, and whoever keeps to it gets each in time. */
+static void
+test_when_in_mid_cascade(void **state)
+{
+	struct fixture f;
+	enum { COUNT = 40 };
+	unsigned fired = 0;
+
+	(void)state;
+	for (unsigned budget = 1; budget < COUNT; budget++) {
+		ticks_t now = 0;
+
+		fixture_init(&f, 0);
+		for (unsigned i = 0; i < COUNT; i++) /* the last armed is the first to fire */
+			timer_wheel_insert(&f.wheel, i, (64 + COUNT - i) * STEP);
+		fired = 0;
+		while (fired < COUNT) {
+			ticks_t when = timer_wheel_when(&f.wheel, now);
+			unsigned left = budget;
+			uint32_t id;
+
+			assert_true(when <= (64 + 1 + fired) * STEP);
+			if (when > now)
+				now = when;
+			while ((id = timer_wheel_next(&f.wheel, now, &left)) != TIMER_NONE) {
+				assert_int_equal(id, COUNT - 1 - fired);
+				assert_true(now >= (64 + 1 + fired) * STEP);
+				fired++;
+			}
+		}
+		assert_int_equal(timer_wheel_when(&f.wheel, now), TICKS_NEVER);
+	}
+}
+
 int
 main(void)
 {
@@ -185,6 +220,7 @@ main(void)
 			cmocka_unit_test(test_budget),
 			cmocka_unit_test(test_pitfall_28_jump),
 			cmocka_unit_test(test_reach),
+			cmocka_unit_test(test_when_in_mid_cascade),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
