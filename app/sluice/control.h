@@ -1,14 +1,43 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The control thread between start and stop: signals, and once a second a look at the ports. */
+/*
+ * The control thread: what it owns (the registry of backends, its history, the control socket) and
+ * what it does between start and stop: signals, commands, and once a second a look at the ports and
+ * at what drains.
+ */
 #ifndef SLUICE_APP_CONTROL_H
 #define SLUICE_APP_CONTROL_H
 
+#include "control/history.h"
+#include "control/registry.h"
+#include "control_socket.h"
+#include "keys.h"
 #include "report.h"
 #include "say.h"
 
+struct control {
+	/* Given. */
+	struct workers *workers; /**< workers_init() was called */
+	struct port *ports;	 /**< SIDE_COUNT of them */
+	const struct keys *keys;
+	struct report report;
+	/* Owned. */
+	int signals;
+	bool has_registry;
+	struct registry registry;
+	struct command_env commands;
+	struct history *history;
+	struct control_socket *socket;
+};
+
+/** Publishes the first configuration, which it takes over, and listens at its control.socket; what
+ * is given is set. False when it can't, already said; call control_close() in either case. */
+bool control_open(struct control *control, const char *path, struct config *config);
+
 /** Says "ready", and runs until a stop is wished (EXIT_CODE_OK) or a port is gone
- * (EXIT_CODE_ENVIRONMENT). */
-enum exit_code control_run(const struct workers *workers, struct port ports[SIDE_COUNT],
-		const struct mbufs *mbufs);
+ * (EXIT_CODE_ENVIRONMENT). The workers run. */
+enum exit_code control_run(struct control *control);
+
+/** Hangs up and frees everything, the configuration too. The workers have ended. */
+void control_close(struct control *control);
 
 #endif

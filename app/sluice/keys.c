@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -56,7 +57,7 @@ secret_parse(const char *text, uint8_t secret[SECRET_BYTES])
 }
 
 static bool
-secret_read_fd(int fd, const char *path, uint8_t secret[SECRET_BYTES])
+secret_read_fd(int fd, const char *path, uint8_t secret[SECRET_BYTES], char *message, size_t size)
 {
 	char text[SECRET_DIGITS + 32] = "";
 	struct stat status;
@@ -64,12 +65,14 @@ secret_read_fd(int fd, const char *path, uint8_t secret[SECRET_BYTES])
 	bool valid;
 
 	if (fstat(fd, &status) != 0 || (length = read(fd, text, sizeof(text) - 1)) < 0) {
-		say("keys.secret_file: %s: %s", path, strerror(errno));
+		snprintf(message, size, "keys.secret_file: %s: %s", path, strerror(errno));
 		return false;
 	}
 	if (status.st_mode & (S_IRWXG | S_IRWXO)) {
-		say("keys.secret_file: %s: others may use it (mode %03o); run: chmod 600 %s", path,
-				status.st_mode & 0777, path);
+		snprintf(message, size,
+				"keys.secret_file: %s: others may use it (mode %03o); run: chmod "
+				"600 %s",
+				path, status.st_mode & 0777, path);
 		explicit_bzero(text, sizeof(text));
 		return false;
 	}
@@ -77,42 +80,51 @@ secret_read_fd(int fd, const char *path, uint8_t secret[SECRET_BYTES])
 	valid = secret_parse(text, secret) && length < (ssize_t)sizeof(text) - 1;
 	explicit_bzero(text, sizeof(text));
 	if (!valid)
-		say("keys.secret_file: %s: not exactly %d hexadecimal digits; make one with: "
-		    "(umask 077; openssl rand -hex %d > %s)",
+		snprintf(message, size,
+				"keys.secret_file: %s: not exactly %d hexadecimal digits; make one "
+				"with: (umask 077; openssl rand -hex %d > %s)",
 				path, SECRET_DIGITS, SECRET_BYTES, path);
 	return valid;
 }
 
-static bool
-secret_read(const char *path, uint8_t secret[SECRET_BYTES])
+bool
+keys_secret(const struct keys *keys, const char *secret_file, struct siphash_key *secret,
+		char *message, size_t size)
 {
-	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+	uint8_t bytes[SECRET_BYTES];
 	bool valid;
+	int fd;
 
+	*secret = keys->cookie_secret;
+	if (secret_file == NULL)
+		return true;
+	/* Not to wait for a writer, should it be a pipe. */
+	fd = open(secret_file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0) {
-		say("keys.secret_file: %s: %s", path, strerror(errno));
+		snprintf(message, size, "keys.secret_file: %s: %s", secret_file, strerror(errno));
 		return false;
 	}
-	valid = secret_read_fd(fd, path, secret);
+	valid = secret_read_fd(fd, secret_file, bytes, message, size);
 	close(fd);
+	if (valid)
+		*secret = siphash_key_load(bytes);
+	explicit_bzero(bytes, sizeof(bytes));
 	return valid;
 }
 
 bool
 keys_init(struct keys *keys, const char *secret_file)
 {
-	uint8_t secret[SECRET_BYTES];
+	struct siphash_key secret;
+	char message[1024];
 	bool valid;
 
 	if (!random_fill(keys, sizeof(*keys)))
 		return false;
-	if (secret_file == NULL)
-		return true;
-
-	valid = secret_read(secret_file, secret);
-	if (valid)
-		keys->cookie_secret = siphash_key_load(secret);
-	explicit_bzero(secret, sizeof(secret));
+	valid = keys_secret(keys, secret_file, &secret, message, sizeof(message));
+	explicit_bzero(&secret, sizeof(secret));
+	if (!valid)
+		say("%s", message);
 	return valid;
 }
 

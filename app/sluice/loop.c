@@ -2,13 +2,14 @@
 /*
  * Order within an iteration: time, both ports (the first one alternates, so that neither
  * starves the other), packets from other workers, ticks, and only then transmission, once per
- * port. The clock is read once.
+ * port. The clock is read once. At the end no snapshot is held, and QSBR is told so.
  */
 #include "loop.h"
 
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_prefetch.h>
+#include <rte_rcu_qsbr.h>
 
 #include "mbuf_pkt.h"
 #include "partial.h"
@@ -249,7 +250,9 @@ loop_run(void *argument)
 		loop_tick(loop, now, more_waits);
 		for (unsigned side = 0; side < SIDE_COUNT; side++)
 			lane_send(&loop->lanes[side]);
+		rte_rcu_qsbr_quiescent(loop->qsbr, loop->index);
 	}
+	rte_rcu_qsbr_thread_offline(loop->qsbr, loop->index);
 	return 0;
 }
 

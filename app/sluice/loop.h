@@ -39,6 +39,7 @@ struct loop {
 			   */
 	const struct steer *steer;
 	struct rte_mempool *pool;
+	struct rte_rcu_qsbr *qsbr; /**< told once per iteration that no snapshot is held */
 	unsigned index;
 	/* The worker's. */
 	struct lane lanes[SIDE_COUNT];
@@ -46,6 +47,10 @@ struct loop {
 	uint64_t steered; /**< packets handed to other workers. Any thread may counter_read() */
 	ticks_t last;	  /**< time of the iteration before */
 	unsigned hold;	  /**< iterations for which timers still have to wait */
+	/* The control thread's, except for what a posted letter leaves to the worker. */
+	struct inspect *inspect; /**< the letter-box: NULL, or the letter */
+	struct inspect letter;
+	bool letter_is_out; /**< posted, and its answer not taken yet */
 } __attribute__((aligned(CACHE_LINE_SIZE)));
 
 /** Runs until *stop; the argument is a struct loop. Fits rte_eal_remote_launch(). */

@@ -18,6 +18,7 @@ static const char usage[] =
 		"  -h, --help         this text\n"
 		"      --version      the version\n"
 		"\n"
+		"SIGHUP reads FILE again; with any error in it nothing changes.\n"
 		"SIGUSR1 prints all counters as one line of JSON on standard output; so does the "
 		"end.\n"
 		"SIGTERM and SIGINT stop it.\n"

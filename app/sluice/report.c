@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What stats_json() gives, and what only the appliance knows: ports, mbufs, steering.
+ * What stats_json() gives, and what only the appliance knows (report_json()): ports, mbufs,
+ * steering.
  * {..., "ports": {"client": {"received": n, ..., "tx_refused": n}, "server": {...}},
  *  "mbufs": {"total": n, "in_use": n, "in_use_at_start": n}, "steered": n}
  */
@@ -51,33 +52,43 @@ stdout_write(const char *text)
 	}
 }
 
-void
-report_print(const struct workers *workers, const struct port ports[SIDE_COUNT],
-		const struct mbufs *mbufs)
+json_t *
+report_json(const struct report *report)
 {
-	json_t *report;
-	char *text;
+	const struct workers *workers = report->workers;
+	const struct port *ports = report->ports;
+	const struct mbufs *mbufs = report->mbufs;
 
-	if (!workers->is_built)
-		return;
-	report = stats_json(workers->snapshot, workers->stats, workers->count);
-	if (report == NULL)
-		return;
-	/* "o" passes ownership; a member that could not be made is left out. */
-	json_object_set_new(report, "ports",
-			json_pack("{s:o, s:o}", "client",
+	/* "o*" passes ownership; a member that could not be made is left out. */
+	return json_pack("{s:o*, s:o*, s:I}", "ports",
+			json_pack("{s:o*, s:o*}", "client",
 					port_json(&ports[SIDE_CLIENT],
 							workers_refused(workers, SIDE_CLIENT)),
 					"server",
 					port_json(&ports[SIDE_BACKEND],
-							workers_refused(workers, SIDE_BACKEND))));
-	json_object_set_new(report, "mbufs",
+							workers_refused(workers, SIDE_BACKEND))),
+			"mbufs",
 			json_pack("{s:I, s:I, s:I}", "total", (json_int_t)mbufs_total(mbufs),
 					"in_use", (json_int_t)mbufs_in_use(mbufs),
-					"in_use_at_start", (json_int_t)mbufs->in_use_at_start));
-	json_object_set_new(report, "steered", json_integer((json_int_t)workers_steered(workers)));
-	text = json_dumps(report, JSON_COMPACT);
-	json_decref(report);
+					"in_use_at_start", (json_int_t)mbufs->in_use_at_start),
+			"steered", (json_int_t)workers_steered(workers));
+}
+
+void
+report_print(const struct report *report, const struct registry *registry)
+{
+	json_t *stats, *appliance;
+	char *text;
+
+	if (!report->workers->is_built)
+		return;
+	stats = stats_json(registry);
+	appliance = report_json(report);
+	if (stats != NULL && appliance != NULL)
+		json_object_update(stats, appliance);
+	text = stats != NULL ? json_dumps(stats, JSON_COMPACT) : NULL;
+	json_decref(stats);
+	json_decref(appliance);
 	if (text == NULL)
 		return;
 	stdout_write(text);

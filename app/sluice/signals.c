@@ -4,8 +4,8 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <stddef.h>
-#include <time.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 static void
 signals_set(sigset_t *set)
@@ -28,22 +28,30 @@ signals_block(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-enum wish
-signals_wait(unsigned timeout_ms)
+int
+signals_open(void)
 {
-	const struct timespec timeout = {
-			.tv_sec = timeout_ms / 1000,
-			.tv_nsec = (long)(timeout_ms % 1000) * 1000000,
-	};
 	sigset_t set;
 
 	signals_set(&set);
-	switch (sigtimedwait(&set, NULL, &timeout)) {
+	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+enum wish
+signals_take(int fd)
+{
+	struct signalfd_siginfo info;
+
+	if (read(fd, &info, sizeof(info)) != sizeof(info))
+		return WISH_NONE;
+	switch (info.ssi_signo) {
 	case SIGTERM:
 	case SIGINT:
 		return WISH_STOP;
 	case SIGUSR1:
 		return WISH_REPORT;
+	case SIGHUP:
+		return WISH_RELOAD;
 	default:
 		return WISH_NONE;
 	}

@@ -9,15 +9,20 @@
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_launch.h>
+#include <rte_rcu_qsbr.h>
 
-#include "control/publish.h"
 #include "cpus.h"
 #include "memory.h"
 #include "owner.h"
 #include "say.h"
 
-static ticks_t
-wall_clock(void)
+#define ANSWER_TIMEOUT (1 * TICKS_PER_S)
+/* A worker looks into its letter-box at every tick; a listing or flush takes a few. */
+#define ANSWER_PAUSE_US_MIN 20u
+#define ANSWER_PAUSE_US_MAX 200u
+
+ticks_t
+workers_wall_clock(void)
 {
 	struct timespec now;
 
@@ -58,18 +63,19 @@ worker_build(struct workers *workers, struct loop *loop, const struct keys *keys
 			.packet_get = loop_packet_get,
 			.packet_emit = loop_packet_emit,
 			.snapshot = &workers->snapshot,
-			.accept_occupancy = workers->accept_occupancy,
-			.cookie_secret = keys->cookie_secret,
+			.shared = workers->shared,
+			.inspect = &loop->inspect,
 			.hash_seed = keys->hash_seed,
 			.now = loop->clock.start,
 	};
 	void *memory = size > 0 ? memory_alloc(size, node) : NULL;
 
 	if (memory == NULL) {
-		say("limits.connections_per_worker: no memory for %u connections (%zu MB) on node "
-		    "%d; "
-		    "lower it",
-				workers->limits.connections, size >> 20, node);
+		say("limits: no memory for a worker's %u connections and %u syn entries (%zu MB) "
+		    "on "
+		    "node %d; lower connections_per_worker or syn_entries_per_worker",
+				workers->limits.connections, workers->limits.syn_entries,
+				size >> 20, node);
 		return false;
 	}
 	loop->worker = sluice_worker_init(memory, &workers->limits, &env);
@@ -97,9 +103,9 @@ node_warn(const struct port ports[SIDE_COUNT], unsigned index, int node)
 }
 
 static bool
-loop_build(struct workers *workers, unsigned index, const struct clock *clock,
-		const struct config *config, const struct keys *keys,
-		const struct port ports[SIDE_COUNT], const struct mbufs *mbufs)
+loop_build(struct workers *workers, unsigned index, const struct config *config,
+		const struct keys *keys, const struct port ports[SIDE_COUNT],
+		const struct mbufs *mbufs)
 {
 	const unsigned cpu = config->worker_cpus[index];
 	const int node = cpus_node(cpu);
@@ -111,10 +117,11 @@ loop_build(struct workers *workers, unsigned index, const struct clock *clock,
 	}
 	workers->loops[index] = loop;
 	node_warn(ports, index, node);
-	loop->clock = *clock;
+	loop->clock = workers->clock;
 	loop->stop = &workers->stop;
 	loop->steer = &workers->steer;
 	loop->pool = mbufs->by_worker[index];
+	loop->qsbr = workers->qsbr;
 	loop->index = index;
 	for (unsigned side = 0; side < SIDE_COUNT; side++)
 		lane_init(&loop->lanes[side], &ports[side], index);
@@ -128,26 +135,47 @@ loop_build(struct workers *workers, unsigned index, const struct clock *clock,
 	return true;
 }
 
-bool
-workers_init(struct workers *workers, const struct config *config, const struct keys *keys,
-		const struct port ports[SIDE_COUNT], const struct mbufs *mbufs)
+/* Zeroed memory for what starts on a cache line of its own, or NULL. */
+static void *
+lines_alloc(size_t size)
 {
-	const struct clock clock = clock_make(rte_rdtsc(), rte_get_tsc_hz(), wall_clock());
+	void *memory = aligned_alloc(CACHE_LINE_SIZE, cache_align(size));
 
+	if (memory != NULL)
+		memset(memory, 0, cache_align(size));
+	return memory;
+}
+
+bool
+workers_init(struct workers *workers, const struct config *config)
+{
 	*workers = (struct workers){
 			.count = config->worker_count,
-			.limits = {config->connections_per_worker,
-					config->ip6_connections_per_worker, config->backends_max},
+			.limits = {.connections = config->connections_per_worker,
+					.connections_ip6 = config->ip6_connections_per_worker,
+					.backends = config->backends_max,
+					.syn_entries = config->syn_entries_per_worker},
+			.shared = lines_alloc(config->backends_max * sizeof(struct backend_shared)),
+			.qsbr = lines_alloc(rte_rcu_qsbr_get_memsize(config->worker_count)),
 	};
-	workers->accept_occupancy = calloc(config->backends_max, sizeof(uint32_t));
-	snapshot_publish(&workers->snapshot, snapshot_from_config(config, 1, keys->snapshot_seed));
-	if (workers->accept_occupancy == NULL || workers->snapshot == NULL ||
-			!steer_init(&workers->steer, config, table_size(ports))) {
+	if (workers->shared != NULL && workers->qsbr != NULL &&
+			rte_rcu_qsbr_init(workers->qsbr, workers->count) == 0)
+		return true;
+	say("out of memory");
+	return false;
+}
+
+bool
+workers_build(struct workers *workers, const struct config *config, const struct keys *keys,
+		const struct port ports[SIDE_COUNT], const struct mbufs *mbufs)
+{
+	workers->clock = clock_make(rte_rdtsc(), rte_get_tsc_hz(), workers_wall_clock());
+	if (!steer_init(&workers->steer, config, table_size(ports))) {
 		say("out of memory");
 		return false;
 	}
 	for (unsigned i = 0; i < workers->count; i++)
-		if (!loop_build(workers, i, &clock, config, keys, ports, mbufs))
+		if (!loop_build(workers, i, config, keys, ports, mbufs))
 			return false;
 	workers->is_built = true;
 	return true;
@@ -159,11 +187,60 @@ workers_start(struct workers *workers)
 	for (; workers->running < workers->count; workers->running++) {
 		const unsigned i = workers->running;
 
+		/* Before its first load: what is published from now on waits for it. */
+		rte_rcu_qsbr_thread_register(workers->qsbr, i);
+		rte_rcu_qsbr_thread_online(workers->qsbr, i);
 		if (rte_eal_remote_launch(loop_run, workers->loops[i], i + 1) != 0) {
 			say("workers.cpus[%u]: its core can't be started", i);
 			return false;
 		}
 	}
+	return true;
+}
+
+ticks_t
+workers_now(const struct workers *workers)
+{
+	return clock_at(&workers->clock, rte_rdtsc());
+}
+
+/* True when the posted letter was answered; false when that takes too long. */
+static bool
+answer_wait(const struct workers *workers, const struct inspect *letter)
+{
+	const ticks_t until = workers_now(workers) + ANSWER_TIMEOUT;
+	unsigned pause = ANSWER_PAUSE_US_MIN;
+
+	/* Pairs with the worker's store-release: whoever sees done sees the whole answer. */
+	while (__atomic_load_n(&letter->done, __ATOMIC_ACQUIRE) == 0) {
+		const struct timespec time = {.tv_nsec = (long)pause * 1000};
+
+		if (workers_now(workers) >= until)
+			return false;
+		nanosleep(&time, NULL);
+		pause = RTE_MIN(2 * pause, ANSWER_PAUSE_US_MAX);
+	}
+	return true;
+}
+
+bool
+workers_ask(struct workers *workers, unsigned worker, struct inspect *letter)
+{
+	struct loop *loop = workers->loops[worker];
+
+	/* One that nobody waits for any more; the worker may still be writing it. */
+	if (loop->letter_is_out && __atomic_load_n(&loop->letter.done, __ATOMIC_ACQUIRE) == 0)
+		return false;
+	loop->letter = *letter;
+	loop->letter.done = 0;
+	loop->letter_is_out = true;
+	/* Pairs with the load-acquire in sluice_tick(): whoever sees the letter sees the question.
+	 */
+	__atomic_store_n(&loop->inspect, &loop->letter, __ATOMIC_RELEASE);
+	if (!answer_wait(workers, &loop->letter))
+		return false;
+	loop->letter_is_out = false;
+	*letter = loop->letter;
 	return true;
 }
 
@@ -201,7 +278,7 @@ workers_steered(const struct workers *workers)
 }
 
 void
-workers_fini(struct workers *workers)
+workers_raze(struct workers *workers)
 {
 	const size_t size = sluice_worker_memsize(&workers->limits);
 
@@ -209,9 +286,17 @@ workers_fini(struct workers *workers)
 		if (workers->loops[i] != NULL)
 			memory_free(workers->loops[i]->worker, size);
 		memory_free(workers->loops[i], sizeof(struct loop));
+		workers->loops[i] = NULL;
+		workers->stats[i] = (struct stats_worker){.cpu = 0};
 	}
 	steer_fini(&workers->steer);
-	snapshot_free((struct snapshot *)workers->snapshot);
-	free(workers->accept_occupancy);
+	workers->is_built = false;
+}
+
+void
+workers_fini(struct workers *workers)
+{
+	free(workers->shared);
+	free(workers->qsbr);
 	*workers = (struct workers){0};
 }

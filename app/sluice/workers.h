@@ -19,21 +19,40 @@ struct workers {
 	unsigned running; /**< of the first ones; the rest was never started */
 	bool is_built;	  /**< all of it: counters can be read */
 	bool stop;
+	struct clock clock;			/**< the same for all */
 	struct loop *loops[CONFIG_WORKERS_MAX]; /**< each on its worker's node */
 	struct stats_worker stats[CONFIG_WORKERS_MAX];
-	const struct snapshot *snapshot; /**< what workers load; owned here */
-	uint32_t *accept_occupancy;	 /**< shared by all, by backend slot */
+	const struct snapshot *snapshot; /**< what workers load; the registry's */
+	struct rte_rcu_qsbr *qsbr;	 /**< thread i is worker i */
+	struct backend_shared *shared;	 /**< by all workers, by backend slot */
 	struct sluice_limits limits;
 	struct steer steer;
 };
 
-/** Builds everything on started ports. False when out of memory, already said; call
+/** Makes what all of them share. Needs no EAL. False when out of memory, already said; call
  * workers_fini() in either case. */
-bool workers_init(struct workers *workers, const struct config *config, const struct keys *keys,
+bool workers_init(struct workers *workers, const struct config *config);
+
+/** Builds the tables of every worker on started ports; a snapshot is published by then. False when
+ * out of memory, already said; call workers_raze() in either case. */
+bool workers_build(struct workers *workers, const struct config *config, const struct keys *keys,
 		const struct port ports[SIDE_COUNT], const struct mbufs *mbufs);
 
 /** Launches every worker on its core. */
 bool workers_start(struct workers *workers);
+
+/** Unix time; what the workers' clock starts from. */
+ticks_t workers_wall_clock(void);
+
+/** The time as workers see it. After workers_build(). */
+ticks_t workers_now(const struct workers *workers);
+
+/**
+ * Has a running worker answer a copy of the letter, and copies the answer back. False when that
+ * takes longer than a second; until the worker has answered after all, further letters to it fail
+ * at once. Control thread only.
+ */
+bool workers_ask(struct workers *workers, unsigned worker, struct inspect *letter);
 
 /** Stops and joins them, frees the packets on their way between them, and lets the ports give
  * back what was sent. Counters stay readable. */
@@ -45,6 +64,10 @@ uint64_t workers_refused(const struct workers *workers, enum side side);
 /** Packets that changed workers. */
 uint64_t workers_steered(const struct workers *workers);
 
+/** Undoes workers_build(); while EAL is up. */
+void workers_raze(struct workers *workers);
+
+/** Undoes workers_init(). */
 void workers_fini(struct workers *workers);
 
 #endif

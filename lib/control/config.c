@@ -182,6 +182,36 @@ config_load(const char *path, struct config_errors *errors)
 	return finish(&report, &draft, errors);
 }
 
+bool
+config_set(struct backend_config *backend, const char *key, const json_t *value,
+		struct config_errors *errors)
+{
+	char name[sizeof("set .") + BACKEND_NAME_BYTES];
+	struct config_report report = {.name = name, .is_order = true};
+	struct backend_config changed = *backend;
+	json_t *top = json_object();
+
+	snprintf(name, sizeof(name), "set %s.", backend->name);
+	ENSURE(top != NULL && json_object_set_nocheck(top, key, (json_t *)value) == 0);
+
+	/* Written and read again, so that messages quote the value as they do a file's. */
+	char *text = json_dumps(top, JSON_ENSURE_ASCII);
+
+	ENSURE(text != NULL);
+
+	struct json_lines *lines = json_lines_new(text, strlen(text));
+
+	report.lines = lines;
+	config_read_setting(&report, top, &changed);
+	json_lines_free(lines);
+	free(text);
+	json_decref(top);
+	if (report.count == 0)
+		*backend = changed;
+	config_report_finish(&report, errors);
+	return errors->count == 0;
+}
+
 void
 config_free(struct config *config)
 {

@@ -8,6 +8,7 @@
 #ifndef SLUICE_CONTROL_CONFIG_H
 #define SLUICE_CONTROL_CONFIG_H
 
+#include <jansson.h>
 #include <stdio.h>
 
 #include "base/base.h"
@@ -44,10 +45,12 @@ struct config {
 	unsigned worker_cpus[CONFIG_WORKERS_MAX]; /**< distinct */
 	unsigned control_cpu;
 	char *control_socket;
+	uint32_t drain_s;  /**< how long a removed backend may drain; 0: for ever */
 	char *secret_file; /**< NULL: a random secret per start */
 	unsigned eal_count;
 	char **eal; /**< extra EAL arguments, eal_count of them */
 	uint32_t connections_per_worker;
+	uint32_t syn_entries_per_worker;
 	uint32_t ip6_connections_per_worker;
 	uint32_t mbufs; /**< in all */
 	uint32_t backends_max;
@@ -71,6 +74,26 @@ struct config *config_load(const char *path, struct config_errors *errors);
 /** The same from text of length bytes; name stands for the file in messages. No NUL needed. */
 struct config *config_parse(
 		const char *name, const char *text, size_t length, struct config_errors *errors);
+
+/**
+ * Sets one key of a backend as its object in a file could, with the same checks: "set NAME.KEY:
+ * what is wrong ...". name, address and port can't be set. False with errors filled, and the
+ * backend as it was.
+ */
+bool config_set(struct backend_config *backend, const char *key, const json_t *value,
+		struct config_errors *errors);
+
+/** Says, one line per key, which keys differ that only take effect at start; name stands for the
+ * file that next comes from. False when there are any. */
+bool config_can_follow(const struct config *config, const struct config *next, const char *name,
+		struct config_errors *errors);
+
+/** True when any key of a file has another value in two backends. */
+bool backend_config_differs(const struct backend_config *a, const struct backend_config *b);
+
+/** Moves what takes effect at once from next into config, and ends next. Everything else in config
+ * stays where it is. */
+void config_follow(struct config *config, struct config *next);
 
 void config_free(struct config *config);
 void config_errors_free(struct config_errors *errors);

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "control/word.h"
+
 #define AT(type, member) .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
 
 #define SOCKET_PATH_BYTES 107 /* sun_path without its NUL */
@@ -63,6 +65,8 @@ static const struct config_key keys[] = {
 		{CONFIG_SCOPE_CONTROL, "socket", CONFIG_STRING, .min = 1, .max = SOCKET_PATH_BYTES,
 				.initial_text = "/run/sluice/control.sock",
 				AT(struct config, control_socket)},
+		{CONFIG_SCOPE_CONTROL, "drain_s", CONFIG_INTEGER, .is_live = true, .max = 86400,
+				AT(struct config, drain_s)},
 
 		{CONFIG_SCOPE_TOP, "eal", CONFIG_ARGUMENTS, .max = CONFIG_ARGUMENTS_MAX,
 				AT(struct config_draft, config.eal)},
@@ -76,28 +80,29 @@ static const struct config_key keys[] = {
 				.initial = CONFIG_ELSEWHERE,
 				.initial_note = "limits.connections_per_worker",
 				AT(struct config, ip6_connections_per_worker)},
+		{CONFIG_SCOPE_LIMITS, "syn_entries_per_worker", CONFIG_INTEGER, .allows_zero = true,
+				.min = 64, .max = 1 << 22, .initial = 1 << 16,
+				AT(struct config, syn_entries_per_worker)},
 		{CONFIG_SCOPE_LIMITS, "mbufs", CONFIG_INTEGER, .min = 1024, .max = 1 << 24,
 				.initial = 1 << 16, AT(struct config, mbufs)},
 		{CONFIG_SCOPE_LIMITS, "backends", CONFIG_INTEGER, .min = 1,
 				.max = CONFIG_BACKENDS_MAX, .initial = 1024,
 				AT(struct config, backends_max)},
 
-		{CONFIG_SCOPE_TOP, "keys", CONFIG_OBJECT, .inside = CONFIG_SCOPE_KEYS,
-				AT(struct config_draft, config)},
+		{CONFIG_SCOPE_TOP, "keys", CONFIG_OBJECT, .is_live = true,
+				.inside = CONFIG_SCOPE_KEYS, AT(struct config_draft, config)},
 		{CONFIG_SCOPE_KEYS, "secret_file", CONFIG_STRING, .min = 1, .max = FILE_PATH_BYTES,
 				.initial_note = "random at every start",
 				AT(struct config, secret_file)},
 
-		{CONFIG_SCOPE_TOP, "queues", CONFIG_OBJECT, .inside = CONFIG_SCOPE_QUEUES,
-				AT(struct config_draft, queues)},
+		{CONFIG_SCOPE_TOP, "queues", CONFIG_OBJECT, .is_live = true,
+				.inside = CONFIG_SCOPE_QUEUES, AT(struct config_draft, queues)},
 		{CONFIG_SCOPE_QUEUES, "somaxconn", CONFIG_INTEGER, .min = 1, .max = 1 << 20,
 				.initial = 4096, AT(struct backend_config, somaxconn)},
 		{CONFIG_SCOPE_QUEUES, "tcp_max_syn_backlog", CONFIG_INTEGER, .min = 1,
 				.max = 1 << 20, .initial = 1024,
 				AT(struct backend_config, tcp_max_syn_backlog)},
-		{CONFIG_SCOPE_QUEUES, "tcp_syncookies", CONFIG_INTEGER, .min = 2, .max = 2,
-				.initial = 2,
-				.below = "only 2 (always) is supported by this version",
+		{CONFIG_SCOPE_QUEUES, "tcp_syncookies", CONFIG_INTEGER, .max = 2, .initial = 1,
 				AT(struct backend_config, tcp_syncookies)},
 		{CONFIG_SCOPE_QUEUES, "tcp_abort_on_overflow", CONFIG_INTEGER, .max = 1,
 				AT(struct backend_config, tcp_abort_on_overflow)},
@@ -111,7 +116,7 @@ static const struct config_key keys[] = {
 		{CONFIG_SCOPE_QUEUES, "connect_window", CONFIG_INTEGER, .min = 1, .max = 65535,
 				.initial = 1024, AT(struct backend_config, connect_window)},
 
-		{CONFIG_SCOPE_TOP, "backends", CONFIG_BACKENDS, .required = true,
+		{CONFIG_SCOPE_TOP, "backends", CONFIG_BACKENDS, .required = true, .is_live = true,
 				.max = CONFIG_BACKENDS_MAX,
 				.inside = CONFIG_SCOPE_BACKEND | CONFIG_SCOPE_QUEUES,
 				AT(struct config_draft, config.backends)},
@@ -148,52 +153,19 @@ config_keys_find(unsigned scopes, const char *name)
 	return NULL;
 }
 
-#define NEAR_BYTES_MAX 48 /* nothing longer is near the longest key */
-
-/* Fewest insertions, deletions and replacements that turn one name into the other (Levenshtein
- * 1966); both at most NEAR_BYTES_MAX long. */
-static unsigned
-edit_distance(const char *from, const char *to)
-{
-	unsigned row[NEAR_BYTES_MAX + 1];
-	size_t length = strlen(to);
-
-	ENSURE(length <= NEAR_BYTES_MAX);
-	for (unsigned i = 0; i <= length; i++)
-		row[i] = i;
-	for (size_t i = 0; from[i] != '\0'; i++) {
-		unsigned diagonal = row[0]++;
-
-		for (size_t j = 0; j < length; j++) {
-			unsigned best = diagonal + (from[i] != to[j]);
-
-			diagonal = row[j + 1];
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			if (row[j + 1] + 1 < best)
-				best = row[j + 1] + 1;
-			row[j + 1] = best;
-		}
-	}
-	return row[length];
-}
-
 const struct config_key *
 config_keys_nearest(unsigned scopes, const char *name)
 {
 	const struct config_key *nearest = NULL;
 	unsigned nearest_distance = UINT32_MAX;
 
-	if (strlen(name) > NEAR_BYTES_MAX)
-		return NULL;
 	for (size_t i = 0; i < ARRAY_COUNT(keys); i++) {
 		unsigned distance;
 
 		if ((keys[i].scope & scopes) == 0)
 			continue;
-		distance = edit_distance(name, keys[i].name);
-		/* A quarter of the letters wrong, and one more, is a typing error. */
-		if (distance <= 1 + strlen(keys[i].name) / 4 && distance < nearest_distance) {
+		distance = word_distance(name, keys[i].name);
+		if (distance < nearest_distance) {
 			nearest = &keys[i];
 			nearest_distance = distance;
 		}

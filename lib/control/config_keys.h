@@ -50,12 +50,12 @@ struct config_key {
 	enum config_type type;
 	bool required;
 	bool allows_zero; /**< integer: 0 besides min..max */
+	bool is_live;	  /**< a reload changes it, and all that is inside; else a restart does */
 	int64_t min;	  /**< integer: smallest; string: bytes; array: elements */
 	int64_t max;
 	int64_t initial;	    /**< default of an integer or choice, or CONFIG_ELSEWHERE */
 	const char *initial_text;   /**< default of a string, or NULL for none */
 	const char *initial_note;   /**< default in words, where no value can say it */
-	const char *below;	    /**< what to say of 0..min - 1, if more than "out of range" */
 	const char *const *choices; /**< ended by NULL */
 	unsigned inside;	    /**< object: scopes (bits) of the keys in it */
 	size_t offset;		    /**< in the struct that its scope is stored in */

@@ -97,8 +97,6 @@ read_integer(struct config_report *report, const struct config_key *key, struct 
 		refuse(report, key, value.node, "not an integer");
 	else if ((number >= key->min && number <= key->max) || (number == 0 && key->allows_zero))
 		store(key, base, number);
-	else if (number >= 0 && number < key->min && key->below != NULL)
-		refuse(report, key, value.node, key->below);
 	else
 		refuse(report, key, value.node, "out of range");
 }
@@ -353,6 +351,37 @@ read_object(struct config_report *report, struct value object, unsigned scopes, 
 		} else if ((key->scope & inherited) == 0) {
 			store_initial(key, base);
 		}
+	}
+	refuse_unknown(report, object, scopes);
+}
+
+/* What says which backend it is: another value would be another backend. */
+static bool
+is_identity(const struct config_key *key)
+{
+	return key->scope == CONFIG_SCOPE_BACKEND && key->required;
+}
+
+void
+config_read_setting(struct config_report *report, json_t *top, struct backend_config *backend)
+{
+	const unsigned scopes = CONFIG_SCOPE_BACKEND | CONFIG_SCOPE_QUEUES;
+	struct value object = {top, JSON_LINES_TOP};
+	size_t count;
+	const struct config_key *keys = config_keys(&count);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct config_key *key = &keys[i];
+		struct value value = {json_object_get(top, key->name), 0};
+
+		if ((key->scope & scopes) == 0 || value.json == NULL)
+			continue;
+		value.node = json_lines_member(report->lines, JSON_LINES_TOP, key->name);
+		if (is_identity(key))
+			config_report_node(report, value.node,
+					"can't be set: change the file and reload");
+		else
+			read_value(report, key, value, backend);
 	}
 	refuse_unknown(report, object, scopes);
 }

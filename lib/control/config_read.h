@@ -15,6 +15,10 @@
  * points to belongs to its config. */
 void config_read(struct config_report *report, json_t *top, struct config_draft *draft);
 
+/** Reads one object with some of the keys that may be set in a running backend into it; the rest of
+ * it stays. What is the backend itself (name, address, port) is refused. */
+void config_read_setting(struct config_report *report, json_t *top, struct backend_config *backend);
+
 /**
  * Checks what concerns several keys of a draft that was read, and fills in the defaults that
  * other keys decide. Skips what config_read() refused.

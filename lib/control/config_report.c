@@ -13,9 +13,8 @@ static_assert(CONFIG_REPORT_VALUE_BYTES >= (SHOWN_BYTES - 3) * 4 + sizeof("...")
 		"room for a shown text of nothing but escapes");
 static_assert(PATH_BYTES >= CONFIG_REPORT_VALUE_BYTES + 32, "room for any last part of a path");
 
-/* Copies at most SHOWN_BYTES of raw, escaped; "..." stands for the rest. */
-static void
-shorten(char text[CONFIG_REPORT_VALUE_BYTES], const char *raw, size_t length)
+void
+config_report_shorten(char text[CONFIG_REPORT_VALUE_BYTES], const char *raw, size_t length)
 {
 	size_t shown = length > SHOWN_BYTES ? SHOWN_BYTES - 3 : length;
 	char *out = text;
@@ -43,7 +42,7 @@ config_report_show(
 	else if (raw[0] == '[')
 		strcpy(text, value->children == 0 ? "[]" : "[...]");
 	else
-		shorten(text, raw, value->length);
+		config_report_shorten(text, raw, value->length);
 }
 
 /* True for keys that a path can hold without quotes. */
@@ -67,7 +66,7 @@ key_part(char part[PATH_BYTES], const char *key, size_t length)
 {
 	char shown[CONFIG_REPORT_VALUE_BYTES];
 
-	shorten(shown, key, length);
+	config_report_shorten(shown, key, length);
 	snprintf(part, PATH_BYTES, is_plain(key, length) ? ".%s" : "[\"%s\"]", shown);
 }
 
@@ -172,7 +171,7 @@ config_report_syntax(
 		char piece[CONFIG_REPORT_VALUE_BYTES];
 		size_t left = length - at;
 
-		shorten(piece, message + at, left < SHOWN_BYTES ? left : SHOWN_BYTES);
+		config_report_shorten(piece, message + at, left < SHOWN_BYTES ? left : SHOWN_BYTES);
 		out = stpcpy(out, piece);
 	}
 	entry_add(report, line, print("%s:%u:%u: not JSON: %s", report->name, line, column, clean));
@@ -206,9 +205,12 @@ config_report_node(struct config_report *report, uint32_t node, const char *form
 	va_start(arguments, format);
 	message = print_list(format, arguments);
 	va_end(arguments);
+
+	const char *at = path_write(report->lines, node, NULL, path);
+
 	entry_add(report, line,
-			print("%s:%u: %s: %s", report->name, line,
-					path_write(report->lines, node, NULL, path), message));
+			report->is_order ? print("%s%s: %s", report->name, at, message)
+					 : print("%s:%u: %s: %s", report->name, line, at, message));
 	free(message);
 }
 

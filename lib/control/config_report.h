@@ -20,7 +20,8 @@ struct config_report_entry {
 };
 
 struct config_report {
-	const char *name;		/**< stands for the file */
+	const char *name; /**< stands for the file */
+	bool is_order;	  /**< no file: a path follows the name at once, without line */
 	const struct json_lines *lines; /**< set before anything with a node is reported */
 	unsigned count;
 	unsigned room;
@@ -47,8 +48,13 @@ __attribute__((format(printf, 3, 4))) void config_report_node(
 void config_report_missing(struct config_report *report, uint32_t object, const char *key,
 		const char *allowed);
 
-/** A node's value as messages show it, into text. */
 #define CONFIG_REPORT_VALUE_BYTES 200
+
+/** Text of length bytes as messages show it, into text: escaped, and not more than 48 bytes of it.
+ */
+void config_report_shorten(char text[CONFIG_REPORT_VALUE_BYTES], const char *raw, size_t length);
+
+/** A node's value as messages show it, into text. */
 void config_report_show(const struct json_lines *lines, uint32_t node,
 		char text[CONFIG_REPORT_VALUE_BYTES]);
 

@@ -5,6 +5,8 @@
  */
 #include "control/stats.h"
 
+#include "control/registry.h"
+
 /* Adds name: value, a new reference or NULL, to object; returns what failed, as a bit. */
 static unsigned
 put(json_t *object, const char *name, json_t *value)
@@ -16,17 +18,6 @@ static unsigned
 put_count(json_t *object, const char *name, uint64_t count)
 {
 	return put(object, name, json_integer((json_int_t)count));
-}
-
-static void
-add_backend(struct backend_counters *sum, const struct stats_worker *workers, unsigned count,
-		uint16_t slot)
-{
-	for (unsigned i = 0; i < count; i++) {
-		for (unsigned counter = 0; counter < BACKEND_COUNTER_COUNT; counter++)
-			sum->values[counter] +=
-					counter_read(&workers[i].backends[slot].values[counter]);
-	}
 }
 
 static json_t *
@@ -44,25 +35,26 @@ backend_json(const struct backend_counters *counters)
 	return NULL;
 }
 
-/* The members "backends" and "total". */
+/* The members "backends" and "total"; of all backends in use unless only one is wanted. */
 static unsigned
-put_backends(json_t *object, const struct snapshot *snapshot, const struct stats_worker *workers,
-		unsigned count)
+put_backends(json_t *object, const struct registry *registry, const struct slot *only)
 {
-	struct backend_counters total = {0};
+	struct backend_counters sum;
 	json_t *backends = json_object();
 	unsigned failed = 0;
 
-	for (unsigned i = 0; i < snapshot_count(snapshot); i++) {
-		const struct backend_config *config = snapshot_at(snapshot, i);
-		struct backend_counters sum = {0};
+	registry_total(registry, &sum);
+	failed |= put(object, "total", backend_json(&sum));
+	for (uint32_t i = 0; i < registry->slots_used; i++) {
+		const struct slot *slot = &registry->slots[i];
+		char name[REGISTRY_NAME_BYTES];
 
-		add_backend(&sum, workers, count, config->slot);
-		for (unsigned counter = 0; counter < BACKEND_COUNTER_COUNT; counter++)
-			total.values[counter] += sum.values[counter];
-		failed |= put(backends, config->name, backend_json(&sum));
+		if (slot->use == SLOT_FREE || (only != NULL && slot != only))
+			continue;
+		registry_name(registry, slot, name);
+		registry_counters(registry, slot, &sum);
+		failed |= put(backends, name, backend_json(&sum));
 	}
-	failed |= put(object, "total", backend_json(&total));
 	return failed | put(object, "backends", backends);
 }
 
@@ -78,6 +70,14 @@ add_worker(struct worker_counters *sum, const struct worker_counters *counters)
 	sum->emit_failed += counter_read(&counters->emit_failed);
 	sum->connections += counter_read(&counters->connections);
 	sum->ticks_late += counter_read(&counters->ticks_late);
+}
+
+void
+stats_sum(const struct registry *registry, struct worker_counters *sum)
+{
+	*sum = (struct worker_counters){0};
+	for (unsigned i = 0; i < registry->env.worker_count; i++)
+		add_worker(sum, registry->env.workers[i].counters);
 }
 
 /* REASON_NONE is no reason: nothing is ever counted under it. */
@@ -136,23 +136,43 @@ put_workers(json_t *object, const struct stats_worker *workers, unsigned count)
 	return failed | put(object, "workers", array);
 }
 
-json_t *
-stats_json(const struct snapshot *snapshot, const struct stats_worker *workers, unsigned count)
+static unsigned
+put_netstat(json_t *object, const struct registry *registry, const struct slot *only,
+		const struct worker_counters *sum)
 {
-	struct worker_counters sum = {0};
+	unsigned failed = put_backends(object, registry, only);
+
+	failed |= put_reasons(object, sum);
+	return failed | put_emitted(object, sum);
+}
+
+json_t *
+stats_netstat(const struct registry *registry, const struct slot *slot)
+{
+	struct worker_counters sum;
+	json_t *object = json_object();
+
+	stats_sum(registry, &sum);
+	if (object != NULL && put_netstat(object, registry, slot, &sum) == 0)
+		return object;
+	json_decref(object);
+	return NULL;
+}
+
+json_t *
+stats_json(const struct registry *registry)
+{
+	struct worker_counters sum;
 	json_t *object = json_object();
 	unsigned failed = object == NULL;
 
-	for (unsigned i = 0; i < count; i++)
-		add_worker(&sum, workers[i].counters);
-	failed |= put_count(object, "generation", snapshot_generation(snapshot));
+	stats_sum(registry, &sum);
+	failed |= put_count(object, "generation", registry->generation);
 	failed |= put_count(
 			object, "received", sum.received[SIDE_CLIENT] + sum.received[SIDE_BACKEND]);
 	failed |= put_count(object, "connections", sum.connections);
-	failed |= put_backends(object, snapshot, workers, count);
-	failed |= put_reasons(object, &sum);
-	failed |= put_emitted(object, &sum);
-	failed |= put_workers(object, workers, count);
+	failed |= put_netstat(object, registry, NULL, &sum);
+	failed |= put_workers(object, registry->env.workers, registry->env.worker_count);
 	if (failed == 0)
 		return object;
 	json_decref(object);

@@ -18,14 +18,24 @@ struct stats_worker {
 	const struct backend_counters *backends;
 };
 
+struct registry;
+struct slot;
+
+/** The sum of the workers' own counters. */
+void stats_sum(const struct registry *registry, struct worker_counters *sum);
+
 /**
  * {"generation": n, "received": n, "connections": n,
  *  "total": {COUNTER: n, ...}, "backends": {NAME: {COUNTER: n, ...}}, "reasons": {REASON: n, ...},
  *  "emitted": {NAME: n, ..., "failed": n}, "workers": [{"cpu": n, "received": {"client": n,
- * "server": n}, "connections": n, ...}]} A new reference, or NULL when out of memory. The appliance
- * adds "ports" and "mbufs".
+ * "server": n}, "connections": n, ...}]} A new reference, or NULL when out of memory. NAME is what
+ * registry_name() says; "total" counts removed backends too. The appliance adds "ports" and
+ * "mbufs".
  */
-json_t *stats_json(const struct snapshot *snapshot, const struct stats_worker *workers,
-		unsigned count);
+json_t *stats_json(const struct registry *registry);
+
+/** The members "total", "backends", "reasons" and "emitted" of that; with one backend only unless
+ * slot is NULL. A new reference, or NULL when out of memory. */
+json_t *stats_netstat(const struct registry *registry, const struct slot *slot);
 
 #endif

@@ -103,10 +103,32 @@ derive_key(const struct siphash_key *master, uint64_t epoch)
 	return key;
 }
 
-static uint64_t
-epoch_at(ticks_t now)
+struct cookie_plan
+cookie_plan_make(const struct siphash_key *secret)
 {
-	return now / (COOKIE_EPOCH_S * TICKS_PER_S);
+	struct cookie_plan plan = {.first = 0};
+
+	for (unsigned i = 0; i < COOKIE_PLAN_EPOCHS; i++)
+		plan.secrets[i] = *secret;
+	return plan;
+}
+
+struct cookie_plan
+cookie_plan_next(const struct cookie_plan *plan, const struct siphash_key *secret, ticks_t now)
+{
+	uint64_t epoch = cookie_epoch(now);
+	struct cookie_plan next = {.first = epoch > 0 ? epoch - 1 : 0};
+
+	for (unsigned i = 0; i < COOKIE_PLAN_EPOCHS - 1; i++)
+		next.secrets[i] = plan->secrets[cookie_plan_index(plan, next.first + i)];
+	next.secrets[COOKIE_PLAN_EPOCHS - 1] = *secret;
+	return next;
+}
+
+static struct siphash_key
+epoch_key(const struct jar *jar, uint64_t epoch)
+{
+	return derive_key(&jar->plan.secrets[cookie_plan_index(&jar->plan, epoch)], epoch);
 }
 
 /* Epoch 0 has a predecessor too: UINT64_MAX, whose parity is the other one as it must be. */
@@ -114,29 +136,41 @@ static void
 jar_fill(struct jar *jar, uint64_t epoch)
 {
 	jar->epoch = epoch;
-	jar->key[epoch & 1] = derive_key(&jar->master, epoch);
-	jar->key[~epoch & 1] = derive_key(&jar->master, epoch - 1);
+	jar->key[epoch & 1] = epoch_key(jar, epoch);
+	jar->key[~epoch & 1] = epoch_key(jar, epoch - 1);
 }
 
 void
-jar_init(struct jar *jar, const struct siphash_key *master, ticks_t now)
+jar_init(struct jar *jar, const struct cookie_plan *plan, ticks_t now)
 {
-	jar->master = *master;
+	jar->plan = *plan;
 	jar->mac_mask = UINT32_MAX >> (32 - COOKIE_MAC_BITS);
 	jar->mac_mask_timestamp = UINT32_MAX >> (32 - COOKIE_MAC_BITS_TIMESTAMP);
-	jar_fill(jar, epoch_at(now));
+	jar_fill(jar, cookie_epoch(now));
+}
+
+void
+jar_plan(struct jar *jar, const struct cookie_plan *plan)
+{
+	jar->plan = *plan;
+}
+
+uint64_t
+jar_epoch_of(const struct jar *jar, uint32_t iss)
+{
+	return jar->epoch - ((iss >> CODE_PARITY_SHIFT ^ jar->epoch) & 1);
 }
 
 void
 jar_advance(struct jar *jar, ticks_t now)
 {
-	uint64_t epoch = epoch_at(now);
+	uint64_t epoch = cookie_epoch(now);
 
 	if (LIKELY(epoch == jar->epoch))
 		return;
 	if (epoch == jar->epoch + 1) {
 		jar->epoch = epoch;
-		jar->key[epoch & 1] = derive_key(&jar->master, epoch);
+		jar->key[epoch & 1] = epoch_key(jar, epoch);
 	} else {
 		jar_fill(jar, epoch);
 	}

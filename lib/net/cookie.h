@@ -17,17 +17,61 @@
 #define COOKIE_MAC_BITS 24	     /**< in the ISN: one forged ACK in 2^24 is accepted */
 #define COOKIE_MAC_BITS_TIMESTAMP 24 /**< more in the TSval: with timestamps one in 2^48 */
 
+/** Epochs whose secrets a plan names one by one. */
+#define COOKIE_PLAN_EPOCHS 4
+
+/**
+ * Which master secret counts in which epoch: secrets[i] in epoch first + i, the last one also in
+ * all after. Made with first = the epoch before the current one, so that a change, which is the
+ * last entry, begins with an epoch that no worker's clock has reached.
+ */
+struct cookie_plan {
+	uint64_t first;
+	struct siphash_key secrets[COOKIE_PLAN_EPOCHS];
+};
+
+/** The entry of an epoch: 0..COOKIE_PLAN_EPOCHS - 1. */
+static inline unsigned
+cookie_plan_index(const struct cookie_plan *plan, uint64_t epoch)
+{
+	uint64_t index = epoch >= plan->first ? epoch - plan->first : 0;
+
+	return index < COOKIE_PLAN_EPOCHS ? (unsigned)index : COOKIE_PLAN_EPOCHS - 1;
+}
+
+/** A plan with one secret for all epochs. */
+struct cookie_plan cookie_plan_make(const struct siphash_key *secret);
+
+/** The plan that follows another at time now and ends with a new secret; those of the epoch before,
+ * the current and the next stay as they were. */
+struct cookie_plan cookie_plan_next(
+		const struct cookie_plan *plan, const struct siphash_key *secret, ticks_t now);
+
+/** The epoch of a time. */
+static inline uint64_t
+cookie_epoch(ticks_t now)
+{
+	return now / (COOKIE_EPOCH_S * TICKS_PER_S);
+}
+
 /** The live secrets: the keys of this epoch and the one before. Owned by one worker. */
 struct jar {
 	struct siphash_key key[2]; /**< by parity of the epoch */
 	uint64_t epoch;		   /**< now / 64 s */
-	struct siphash_key master;
+	struct cookie_plan plan;
 	uint32_t mac_mask;	     /**< COOKIE_MAC_BITS ones; tests reduce it */
 	uint32_t mac_mask_timestamp; /**< COOKIE_MAC_BITS_TIMESTAMP ones; tests reduce it */
 };
 
-/** Derives the keys for the epoch of now from a master secret. */
-void jar_init(struct jar *jar, const struct siphash_key *master, ticks_t now);
+/** Derives the keys for the epoch of now from the plan's secrets. */
+void jar_init(struct jar *jar, const struct cookie_plan *plan, ticks_t now);
+
+/** Takes a plan that was made by cookie_plan_next() from the one in use; for the epochs to come. */
+void jar_plan(struct jar *jar, const struct cookie_plan *plan);
+
+/** The epoch that a cookie came from, if it is valid: the current one or the one before. iss: its
+ * ISN. */
+uint64_t jar_epoch_of(const struct jar *jar, uint32_t iss);
 
 /** Rolls the keys when now lies in another epoch; cheap otherwise. now may jump by any amount. */
 void jar_advance(struct jar *jar, ticks_t now);

@@ -109,6 +109,27 @@ close_is_open(enum conn_state state)
 	return rows[state].is_open;
 }
 
+static const char *const state_names[CONN_STATE_COUNT] = {
+		[CONN_QUEUED] = "queued",
+		[CONN_CONNECTING] = "connecting",
+		[CONN_ESTABLISHED] = "established",
+		[CONN_CLIENT_FIN] = "client-fin",
+		[CONN_CLIENT_DONE] = "client-done",
+		[CONN_BACKEND_FIN] = "backend-fin",
+		[CONN_BACKEND_DONE] = "backend-done",
+		[CONN_BOTH_FIN] = "both-fin",
+		[CONN_CLIENT_DONE_BACKEND_FIN] = "client-done-backend-fin",
+		[CONN_CLIENT_FIN_BACKEND_DONE] = "client-fin-backend-done",
+		[CONN_TIME_WAIT] = "time-wait",
+		[CONN_RESET] = "reset",
+};
+
+const char *
+close_state_name(enum conn_state state)
+{
+	return state_names[state];
+}
+
 ticks_t
 close_timeout(enum conn_state state)
 {

@@ -58,6 +58,9 @@ bool close_is_finished(enum conn_state state, enum side side);
  */
 bool close_is_open(enum conn_state state);
 
+/** The state's name for listings, for example "established" or "client-fin". */
+const char *close_state_name(enum conn_state state);
+
 /** How long a spliced connection may stay silent in this state before it is forgotten (Linux
  * nf_conntrack_proto_tcp.c tcp_timeouts; half-closed ones keep the established time). */
 ticks_t close_timeout(enum conn_state state);

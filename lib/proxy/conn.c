@@ -21,18 +21,23 @@ conn_insert(struct worker *w, const struct pkt *pkt, uint16_t slot)
 	struct conn *conn = worker_conn(w, id);
 	struct flow flow = conn->flow;
 
-	*conn = (struct conn){.flow = flow, .slot = slot, .last_seen = timer_step(w->now)};
+	*conn = (struct conn){.flow = flow, .slot = slot, .last_seen = (uint32_t)w->now};
 	w->changes++;
 	counter_add(&w->counters.connections, 1);
+	counter_add(&w->backend_counters[slot].connections, 1);
 	return id;
 }
 
 void
 conn_free(struct worker *w, uint32_t id)
 {
+	uint16_t slot = worker_conn(w, id)->slot;
+
 	flow_table_remove(&w->flows, id);
 	w->changes++;
 	counter_add(&w->counters.connections, (uint64_t)-1);
+	/* Last: at 0 the control thread may give the slot away. */
+	counter_add(&w->backend_counters[slot].connections, (uint64_t)-1);
 }
 
 void
@@ -139,4 +144,36 @@ conn_abandon(struct worker *w, uint32_t id)
 		break;
 	}
 	conn_free(w, id);
+}
+
+void
+conn_end(struct worker *w, uint32_t id)
+{
+	const struct conn *conn = worker_conn(w, id);
+	/* Exactly what the client expects next (RFC 5961 3.2). */
+	struct pkt_build reset = {
+			.to = SIDE_CLIENT,
+			.seq = conn->state < CONN_ESTABLISHED ? conn->leg[SIDE_BACKEND].snd_nxt
+							      : conn->leg[SIDE_CLIENT].rcv_nxt,
+			.ack = conn->leg[SIDE_CLIENT].snd_nxt,
+			.flags = TCP_RST | TCP_ACK,
+			.ttl = PKT_TTL_DEFAULT,
+	};
+
+	if (conn->state < CONN_ESTABLISHED) {
+		conn_emit(w, id, &reset, EMITTED_RST_CLIENT);
+		conn_abandon(w, id);
+		return;
+	}
+	if (!close_is_open(conn->state)) {
+		if (conn->state == CONN_TIME_WAIT)
+			conn_abandon(w, id);
+		return;
+	}
+	conn_emit(w, id, &reset, EMITTED_RST_CLIENT);
+	reset.to = SIDE_BACKEND;
+	reset.seq = conn->leg[SIDE_BACKEND].rcv_nxt;
+	reset.ack = conn->leg[SIDE_BACKEND].snd_nxt - conn->seq_delta;
+	conn_emit(w, id, &reset, EMITTED_RST_BACKEND);
+	conn_move(w, id, CLOSE_RESET);
 }

@@ -34,7 +34,8 @@ struct conn {
 	uint32_t seq_delta; /**< client.iss - backend.irs */
 	uint32_t ts_delta;  /**< the same for TSval; before the splice: the TSval of our SYN-ACK */
 	struct leg leg[SIDE_COUNT]; /**< by the end that sends */
-	uint32_t last_seen;	    /**< timer step of the last in-window segment */
+	uint32_t last_seen;	    /**< timer step of the last in-window segment; until the
+				       splice: time of the proof, ticks modulo 2^32 */
 	uint16_t slot;		    /**< backend */
 	uint8_t state;		    /**< enum conn_state */
 	uint8_t flags;		    /**< enum conn_flag bits */
@@ -95,5 +96,10 @@ bool conn_emit(struct worker *w, uint32_t id, const struct pkt_build *build, enu
 /** Ends a connection in any state to make way for a new one with its tuple, or for good: resets the
  * backend's leg if that is open. */
 void conn_abandon(struct worker *w, uint32_t id);
+
+/** Ends a connection in any state: resets both ends of what is not closed yet. An established one
+ * is remembered as reset for its time, so that what its client still has under way opens no other.
+ */
+void conn_end(struct worker *w, uint32_t id);
 
 #endif

@@ -233,6 +233,17 @@ connect_open_window(struct worker *w, uint32_t id, const struct pkt *answer)
 	conn_emit(w, id, &update, EMITTED_WINDOW_UPDATE);
 }
 
+/* The client's wait in the accept ring: its latency, beside the network's. */
+static void
+connect_count_wait(struct worker *w, const struct conn *conn)
+{
+	struct backend_counters *counters = &w->backend_counters[conn->slot];
+	uint32_t us = (uint32_t)w->now - conn->last_seen;
+
+	counter_add(&counters->wait[wait_bucket(us)], 1);
+	counter_add(&counters->wait_us, us);
+}
+
 static enum reason
 connect_established(struct worker *w, uint32_t id, struct pkt *pkt)
 {
@@ -242,6 +253,8 @@ connect_established(struct worker *w, uint32_t id, struct pkt *pkt)
 
 	backend_profile_learn(&w->backends[conn->slot].profile, &offer, &pkt->opt, w->now);
 	connect_leave(w, id);
+	connect_count_wait(w, conn);
+	proven_note(&w->proven, &pkt->tuple.client, w->now);
 	connect_translate(conn, setup, pkt);
 	conn->last_seen = timer_step(w->now);
 	timer_wheel_insert(&w->timers, id, w->now + close_timeout(conn->state));

@@ -1,46 +1,56 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A SYN is answered whatever connection has its tuple: the answer costs no state, so a forged SYN
- * can't harm an old connection, and a client that reuses its tuple proves itself by its ACK (RFC
- * 9293 3.10.7.4 with RFC 5961 4 would challenge it; a cookie is a challenge that needs no memory).
+ * A SYN is answered whatever connection has its tuple: with a cookie, which costs no state, so a
+ * forged SYN can't harm an old connection, and a client that reuses its tuple proves itself by its
+ * ACK (RFC 9293 3.10.7.4 with RFC 5961 4 would challenge it; a cookie is a challenge that needs no
+ * memory).
+ *
+ * The ISN is a cookie also when an entry is kept. So nothing that may happen to the entry
+ * (eviction, another worker, a change of mode) ends the handshake.
  */
 #include "proxy/handshake.h"
 
+#include "base/seq.h"
 #include "proxy/connect.h"
+#include "proxy/half_open.h"
 #include "proxy/worker_impl.h"
 
-/* A SYN that passed the limits: what it is told, and its cookie. */
+/* A SYN on its way through the stages: what becomes of it, what it is told, and its cookie. */
+enum answer_kind {
+	ANSWER_COOKIE, /* a cookie alone */
+	ANSWER_QUEUED, /* the cookie goes into a new entry too */
+	ANSWER_AGAIN,  /* from the entry that is there */
+};
+
 struct syn_answer {
 	struct task task;
+	enum answer_kind kind;
+	uint32_t entry;
 	struct tcp_opt_syn announce;
 	struct cookie_syn syn;
 	struct cookie cookie;
 };
 
-/* Linux tcp_conn_request: a full accept queue refuses the SYN, whatever the cookie mode. */
-static bool
-syn_is_admitted(struct worker *w, const struct task *task)
+static void
+count_drop(struct worker *w, const struct backend_config *config, enum backend_counter why)
 {
-	const struct backend_config *config = task->config;
-
-	if (!accept_ring_is_full(
-			    worker_occupancy(w, config->slot), backend_config_accept_limit(config)))
-		return true;
-	worker_count(w, config->slot, COUNTER_ListenOverflows, 1);
+	worker_count(w, config->slot, why, 1);
 	worker_count(w, config->slot, COUNTER_ListenDrops, 1);
-	task->pkt->reason = REASON_syn_accept_full;
-	return false;
 }
 
 static void
-syn_offer(const struct worker *w, struct syn_answer *answer, const struct task *task)
+syn_offer(struct worker *w, struct syn_answer *answer, const struct task *task)
 {
 	const struct pkt *pkt = task->pkt;
 	struct tcp_opt_syn announce = backend_profile_announce(
-			&w->backends[task->config->slot].profile, task->config, &pkt->opt, w->now);
+			&worker_backend(w, task->config)->profile, task->config, &pkt->opt, w->now);
 
 	announce.tsecr = pkt->opt.tsval;
+	if (announce.wscale != TCP_WSCALE_NONE)
+		announce.wscale = backend_config_wscale(
+				task->config, snapshot_cookies(w->snapshot), w->jar.epoch);
 	answer->task = *task;
+	answer->kind = ANSWER_COOKIE;
 	answer->announce = announce;
 	/* The cookie keeps what was agreed, not what was offered. */
 	answer->syn = (struct cookie_syn){
@@ -50,6 +60,122 @@ syn_offer(const struct worker *w, struct syn_answer *answer, const struct task *
 			.sack_permitted = announce.sack_permitted,
 			.has_timestamp = announce.has_timestamp,
 	};
+}
+
+/* How full the backend's queues are for one SYN; settles whether mode 1 sends cookies. */
+static struct queue_load
+syn_load(struct worker *w, const struct task *task)
+{
+	const struct backend_config *config = task->config;
+	struct backend_shared *shared = &w->env.shared[config->slot];
+	struct queue_load load = {
+			.accept = shared_read(&shared->accept),
+			.syn = shared_read(&shared->syn),
+			.young = shared_read(&shared->young),
+	};
+	uint32_t now_ms = queue_rules_ms(w->now);
+
+	if (config->tcp_syncookies == 1) {
+		load.cookies = queue_rules_cookies(config, load.syn, shared_read(&shared->cookies),
+				shared_read(&shared->full_ms), now_ms);
+		shared_write(&shared->cookies, load.cookies);
+	} else if (config->tcp_syncookies == 0) {
+		load.is_proven = proven_has(&w->proven, &task->pkt->tuple.client, w->now);
+	}
+	if (load.syn >= queue_rules_syn_limit(config)) {
+		/* A coarse clock: the line is shared, and a flood would write it all the time. */
+		if (now_ms - shared_read(&shared->full_ms) > QUEUE_RULES_HOLD_MS / 8)
+			shared_write(&shared->full_ms, now_ms);
+	}
+	return load;
+}
+
+/* A connection of that tuple that is not over: its client is answered by a cookie, which disturbs
+ * nobody, but not again and again. */
+static bool
+has_live_connection(const struct worker *w, const struct pkt *pkt)
+{
+	uint32_t id = flow_table_find(&w->flows, pkt->hash, &pkt->tuple);
+
+	return id != FLOW_NONE && worker_conn(w, id)->state != CONN_TIME_WAIT &&
+	       worker_conn(w, id)->state != CONN_RESET;
+}
+
+/* Gives the SYN an entry if the rules want one and there is room; REASON_NONE: it is answered. */
+static enum reason
+syn_queue_up(struct worker *w, struct syn_answer *answer, const struct queue_load *load)
+{
+	const struct backend_config *config = answer->task.config;
+	const struct pkt *pkt = answer->task.pkt;
+	uint32_t most = load->is_proven ? queue_rules_syn_limit(config)
+					: queue_rules_syn_limit_unproven(config);
+
+	if (answer->entry != SYN_QUEUE_NONE || has_live_connection(w, pkt))
+		return REASON_NONE;
+	answer->entry = half_open_insert(w, pkt, config, most, &answer->announce);
+	if (answer->entry != SYN_QUEUE_NONE) {
+		answer->kind = ANSWER_QUEUED;
+		return REASON_NONE;
+	}
+	/* Another worker took the last place, or this one has no memory left for it. */
+	if (config->tcp_syncookies != 0)
+		return REASON_NONE;
+	count_drop(w, config, COUNTER_TCPReqQFullDrop);
+	return REASON_syn_queue_full;
+}
+
+/* Linux tcp_conn_request. REASON_NONE: it is answered. */
+static enum reason
+syn_judge(struct worker *w, struct syn_answer *answer)
+{
+	const struct backend_config *config = answer->task.config;
+	const struct queue_load load = syn_load(w, &answer->task);
+
+	if (config->is_draining) {
+		worker_count(w, config->slot, COUNTER_ListenDrops, 1);
+		return REASON_syn_draining;
+	}
+	if (config->tcp_syncookies != 0 && load.syn >= queue_rules_syn_limit(config))
+		worker_count(w, config->slot, COUNTER_TCPReqQFullDoCookies, 1);
+
+	switch (queue_rules_syn(config, &load)) {
+	case SYN_DROP_QUEUE_FULL:
+		count_drop(w, config, COUNTER_TCPReqQFullDrop);
+		return REASON_syn_queue_full;
+	case SYN_DROP_ACCEPT_FULL:
+		count_drop(w, config, COUNTER_ListenOverflows);
+		return REASON_syn_accept_full;
+	case SYN_DROP_RESERVED:
+		worker_count(w, config->slot, COUNTER_ListenDrops, 1);
+		return REASON_syn_reserved;
+	case SYN_QUEUE:
+		return syn_queue_up(w, answer, &load);
+	case SYN_COOKIE:
+	case SYN_COOKIE_QUEUE_FULL:
+		break;
+	}
+	return REASON_NONE;
+}
+
+/* One SYN through the rules, in its turn, since each one queued counts for the next. True when it
+ * is to be answered. */
+static bool
+syn_admit(struct worker *w, const struct task *task, struct syn_answer *answer)
+{
+	const struct syn_entry *entry;
+
+	syn_offer(w, answer, task);
+	answer->entry = syn_queue_find(&w->syns, task->pkt->hash, &task->pkt->tuple);
+	if (answer->entry != SYN_QUEUE_NONE) {
+		entry = syn_queue_entry(&w->syns, answer->entry);
+		if (entry->isn == task->pkt->seq) {
+			answer->kind = ANSWER_AGAIN;
+			return true;
+		}
+		/* Another handshake of the same tuple, or a forgery: the entry stays as it is. */
+	}
+	task->pkt->reason = (uint8_t)syn_judge(w, answer);
+	return task->pkt->reason == REASON_NONE;
 }
 
 /* Window 0: no byte may come before the backend's leg exists to take it. */
@@ -71,6 +197,31 @@ syn_build_answer(struct syn_answer *answer)
 	pkt_build_tcp(pkt, &build);
 }
 
+static enum reason
+syn_finish(struct worker *w, struct syn_answer *answer)
+{
+	const struct backend_config *config = answer->task.config;
+	struct syn_entry *entry;
+
+	switch (answer->kind) {
+	case ANSWER_AGAIN:
+		half_open_answer_again(w, answer->entry, answer->task.pkt, config);
+		return REASON_syn_again;
+	case ANSWER_QUEUED:
+		entry = syn_queue_entry(&w->syns, answer->entry);
+		entry->iss = answer->cookie.iss;
+		entry->tsval = answer->cookie.tsval;
+		syn_build_answer(answer);
+		return REASON_syn_queued;
+	case ANSWER_COOKIE:
+		break;
+	}
+	syn_build_answer(answer);
+	worker_count(w, config->slot, COUNTER_SyncookiesSent, 1);
+	half_open_cookie_sent(w, config);
+	return REASON_syn_cookie_sent;
+}
+
 void
 handshake_answer_syns(struct worker *w, const struct task *syns, unsigned count)
 {
@@ -78,35 +229,88 @@ handshake_answer_syns(struct worker *w, const struct task *syns, unsigned count)
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < count; i++)
-		if (syn_is_admitted(w, &syns[i]))
-			syn_offer(w, &answers[n++], &syns[i]);
+		n += syn_admit(w, &syns[i], &answers[n]);
 	for (unsigned i = 0; i < n; i++)
 		answers[i].cookie = cookie_encode(
 				&w->jar, &answers[i].task.pkt->tuple, &answers[i].syn);
-	for (unsigned i = 0; i < n; i++) {
-		syn_build_answer(&answers[i]);
-		worker_count(w, answers[i].task.config->slot, COUNTER_SyncookiesSent, 1);
-		answers[i].task.pkt->reason = REASON_syn_cookie_sent;
-	}
+	for (unsigned i = 0; i < n; i++)
+		answers[i].task.pkt->reason = (uint8_t)syn_finish(w, &answers[i]);
 }
 
-bool
-handshake_is_proof(const struct worker *w, const struct pkt *pkt, struct cookie_proof *proof)
+/* Both proofs of a client that has an entry must agree, as long as its cookie lives. */
+static void
+check_both_proofs(const struct worker *w, const struct syn_entry *entry, const struct pkt *pkt)
 {
-	return cookie_check(&w->jar, &pkt->tuple, pkt->seq, pkt->ack, pkt->opt.has_timestamp,
-			       pkt->opt.tsecr, proof) == COOKIE_VALID;
+	struct cookie_proof proof;
+	bool is_cookie =
+			cookie_check(&w->jar, &pkt->tuple, entry->isn + 1, entry->iss + 1,
+					entry->has_timestamp, entry->tsval, &proof) == COOKIE_VALID;
+
+	/* An entry whose first timer is still to come is younger than any cookie's life. */
+	if (entry->repeats == 0 && seq_before(timer_step(w->now), entry->timer.expires))
+		ENSURE(is_cookie);
+	if (is_cookie)
+		ENSURE(proof.isn == entry->isn &&
+				proof.syn.sack_permitted == entry->sack_permitted);
+}
+
+static void
+proof_from_entry(struct proof *proof, const struct syn_entry *entry, const struct pkt *pkt)
+{
+	proof->is_entry = true;
+	proof->cookie = half_open_proof(entry);
+	proof->announced_wscale = entry->announced_wscale == SYN_WSCALE_NONE
+						  ? TCP_WSCALE_NONE
+						  : entry->announced_wscale;
+	proof->tsval = entry->tsval;
+	proof->client_tsval = pkt->opt.has_timestamp ? pkt->opt.tsval : entry->client_tsval;
+}
+
+enum proof_outcome
+handshake_check(const struct worker *w, const struct task *task, struct proof *proof)
+{
+	const struct pkt *pkt = task->pkt;
+
+	*proof = (struct proof){
+			.entry = syn_queue_find(&w->syns, pkt->hash, &pkt->tuple),
+			.announced_wscale = TCP_WSCALE_NONE,
+	};
+	if (proof->entry != SYN_QUEUE_NONE) {
+		const struct syn_entry *entry = syn_queue_entry(&w->syns, proof->entry);
+
+		if (half_open_is_proof(entry, pkt)) {
+			if (SLUICE_TEST_CHECKS)
+				check_both_proofs(w, entry, pkt);
+			proof_from_entry(proof, entry, pkt);
+			return PROOF_VALID;
+		}
+	}
+	if (!half_open_expects_cookies(w, task->config))
+		return PROOF_NOT_ASKED;
+	if (cookie_check(&w->jar, &pkt->tuple, pkt->seq, pkt->ack, pkt->opt.has_timestamp,
+			    pkt->opt.tsecr, &proof->cookie) != COOKIE_VALID)
+		return PROOF_INVALID;
+	if (proof->cookie.syn.wscale != TCP_WSCALE_NONE)
+		proof->announced_wscale =
+				backend_config_wscale(task->config, snapshot_cookies(w->snapshot),
+						jar_epoch_of(&w->jar, proof->cookie.iss));
+	proof->tsval = pkt->opt.tsecr;
+	proof->client_tsval = pkt->opt.tsval;
+	return PROOF_VALID;
 }
 
 static enum reason
-handshake_overflow(struct worker *w, const struct task *task)
+handshake_overflow(struct worker *w, const struct task *task, const struct proof *proof)
 {
 	const struct backend_config *config = task->config;
 	struct pkt *pkt = task->pkt;
 
-	worker_count(w, config->slot, COUNTER_ListenOverflows, 1);
-	worker_count(w, config->slot, COUNTER_ListenDrops, 1);
-	if (!config->tcp_abort_on_overflow)
+	count_drop(w, config, COUNTER_ListenOverflows);
+	if (!config->tcp_abort_on_overflow) {
+		if (proof->is_entry)
+			syn_queue_entry(&w->syns, proof->entry)->is_acked = true;
 		return REASON_ack_overflow_dropped;
+	}
 
 	struct pkt_build reset = {.to = SIDE_CLIENT,
 			.seq = pkt->ack,
@@ -114,9 +318,24 @@ handshake_overflow(struct worker *w, const struct task *task)
 			.ttl = PKT_TTL_DEFAULT};
 
 	worker_count(w, config->slot, COUNTER_EmbryonicRsts, 1);
+	if (proof->is_entry)
+		half_open_remove(w, proof->entry, config);
 	pkt_turn_round(pkt);
 	pkt_build_tcp(pkt, &reset);
 	return REASON_ack_overflow_reset;
+}
+
+enum reason
+handshake_reset(struct worker *w, const struct task *task)
+{
+	const struct pkt *pkt = task->pkt;
+	uint32_t id = syn_queue_find(&w->syns, pkt->hash, &pkt->tuple);
+
+	if (id == SYN_QUEUE_NONE || pkt->seq != syn_queue_entry(&w->syns, id)->isn + 1)
+		return REASON_stray_client;
+	worker_count(w, task->config->slot, COUNTER_EmbryonicRsts, 1);
+	half_open_remove(w, id, task->config);
+	return REASON_syn_queue_reset;
 }
 
 static void
@@ -127,45 +346,45 @@ ether_copy(uint8_t to[ETHER_ADDR_BYTES], const uint8_t *from)
 
 /* Everything the proof and the ACK say, written down for the backend's leg. */
 static void
-handshake_record(struct worker *w, uint32_t id, const struct task *task,
-		const struct cookie_proof *proof)
+handshake_record(struct worker *w, uint32_t id, const struct task *task, const struct proof *proof)
 {
 	const struct pkt *pkt = task->pkt;
+	const struct cookie_syn *syn = &proof->cookie.syn;
 	struct conn *conn = worker_conn(w, id);
 	struct conn_setup *setup = &w->setups[id];
-	uint8_t scale = proof->syn.wscale == TCP_WSCALE_NONE ? 0 : proof->syn.wscale;
 
-	conn->leg[SIDE_CLIENT].snd_nxt = proof->isn + 1;
-	conn->leg[SIDE_BACKEND].snd_nxt = proof->iss + 1;
-	conn->scale_client = scale;
+	conn->leg[SIDE_CLIENT].snd_nxt = proof->cookie.isn + 1;
+	conn->leg[SIDE_BACKEND].snd_nxt = proof->cookie.iss + 1;
+	conn->scale_client = syn->wscale == TCP_WSCALE_NONE ? 0 : syn->wscale;
 	conn->scale_to_client =
-			proof->syn.wscale == TCP_WSCALE_NONE ? 0 : task->config->announced_wscale;
-	conn->ts_delta = pkt->opt.has_timestamp ? pkt->opt.tsecr : 0;
+			proof->announced_wscale == TCP_WSCALE_NONE ? 0 : proof->announced_wscale;
+	conn->ts_delta = syn->has_timestamp ? proof->tsval : 0;
 	*setup = (struct conn_setup){
-			.tsval = pkt->opt.has_timestamp ? pkt->opt.tsval : 0,
+			.tsval = syn->has_timestamp ? proof->client_tsval : 0,
 			.flow_label = pkt->flow_label,
-			.iss = proof->iss,
-			.mss = proof->syn.mss,
+			.iss = proof->cookie.iss,
+			.mss = syn->mss,
 			.window = pkt->window,
 			.ttl = pkt->ttl,
 			.tos = (uint8_t)(pkt->tos & ~3u),
-			.wscale = proof->syn.wscale,
-			.sack_permitted = proof->syn.sack_permitted,
-			.has_timestamp = proof->syn.has_timestamp,
+			.wscale = syn->wscale,
+			.sack_permitted = syn->sack_permitted,
+			.has_timestamp = syn->has_timestamp,
 	};
 	ether_copy(setup->backend_mac, pkt->data);
 	ether_copy(setup->client_mac, pkt->data + ETHER_ADDR_BYTES);
 }
 
 enum reason
-handshake_admit(struct worker *w, const struct task *task, const struct cookie_proof *proof)
+handshake_admit(struct worker *w, const struct task *task, const struct proof *proof)
 {
 	const struct backend_config *config = task->config;
 
-	worker_count(w, config->slot, COUNTER_SyncookiesRecv, 1);
+	if (!proof->is_entry)
+		worker_count(w, config->slot, COUNTER_SyncookiesRecv, 1);
 	if (!accept_ring_enter(
 			    worker_occupancy(w, config->slot), backend_config_accept_limit(config)))
-		return handshake_overflow(w, task);
+		return handshake_overflow(w, task, proof);
 
 	uint32_t id = conn_insert(w, task->pkt, config->slot);
 
@@ -176,5 +395,7 @@ handshake_admit(struct worker *w, const struct task *task, const struct cookie_p
 	}
 	worker_count(w, config->slot, COUNTER_PassiveOpens, 1);
 	handshake_record(w, id, task, proof);
+	if (proof->entry != SYN_QUEUE_NONE)
+		half_open_remove(w, proof->entry, config);
 	return connect_begin(w, id, task->pkt, config);
 }

@@ -26,6 +26,12 @@ list_add(struct task_list *list, struct pkt *pkt, const struct backend_config *c
 	list->tasks[list->count++] = (struct task){pkt, config};
 }
 
+static inline bool
+is_client_syn(const struct pkt *pkt, enum side from)
+{
+	return from == SIDE_CLIENT && (pkt->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+}
+
 /* Judges one packet; what is for a backend and sound goes on the list. */
 static void
 stage_parse(struct worker *w, struct pkt *pkt, enum side from, struct task_list *sound)
@@ -54,14 +60,12 @@ stage_parse(struct worker *w, struct pkt *pkt, enum side from, struct task_list 
 	if (pkt->reason != REASON_NONE)
 		return;
 	pkt->hash = flow_table_hash(&w->flows, &pkt->tuple);
-	flow_table_prefetch(&w->flows, pkt->hash);
+	/* A SYN is looked up among the half-open clients, anything else among the connections. */
+	if (!is_client_syn(pkt, from))
+		flow_table_prefetch(&w->flows, pkt->hash);
+	else if (!syn_queue_is_empty(&w->syns))
+		flow_table_prefetch(&w->syns.flows, pkt->hash);
 	list_add(sound, pkt, config);
-}
-
-static inline bool
-is_client_syn(const struct pkt *pkt, enum side from)
-{
-	return from == SIDE_CLIENT && (pkt->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 }
 
 /* Looks up and sorts: spliced, SYN, or a step of a handshake. */
@@ -89,12 +93,20 @@ stage_classify(struct worker *w, const struct task_list *sound, enum side from,
 static enum reason
 client_unknown(struct worker *w, const struct task *task)
 {
-	struct cookie_proof proof;
+	struct proof proof;
 
-	if (task->pkt->flags & (TCP_SYN | TCP_RST))
+	if (task->pkt->flags & TCP_SYN)
 		return REASON_stray_client;
-	if (handshake_is_proof(w, task->pkt, &proof))
+	if (task->pkt->flags & TCP_RST)
+		return handshake_reset(w, task);
+	switch (handshake_check(w, task, &proof)) {
+	case PROOF_VALID:
 		return handshake_admit(w, task, &proof);
+	case PROOF_NOT_ASKED:
+		return REASON_stray_client;
+	case PROOF_INVALID:
+		break;
+	}
 	worker_count(w, task->config->slot, COUNTER_SyncookiesFailed, 1);
 	return REASON_ack_cookie_invalid;
 }
@@ -104,8 +116,9 @@ client_unknown(struct worker *w, const struct task *task)
  * opened the old one, arriving again, is: its cookie may still be valid, but proves nothing new.
  */
 static bool
-client_is_new(const struct worker *w, const struct pkt *pkt, struct cookie_proof *proof)
+client_is_new(const struct worker *w, const struct task *task, struct proof *proof)
 {
+	const struct pkt *pkt = task->pkt;
 	const struct conn *conn = worker_conn(w, pkt->conn);
 
 	if (pkt->flags & (TCP_SYN | TCP_RST))
@@ -114,18 +127,18 @@ client_is_new(const struct worker *w, const struct pkt *pkt, struct cookie_proof
 		return false;
 	if (pkt->ack == w->setups[pkt->conn].iss + 1)
 		return false;
-	return handshake_is_proof(w, pkt, proof);
+	return handshake_check(w, task, proof) == PROOF_VALID;
 }
 
 static enum reason
 client_step(struct worker *w, const struct task *task)
 {
 	struct pkt *pkt = task->pkt;
-	struct cookie_proof proof;
+	struct proof proof;
 
 	if (pkt->conn == FLOW_NONE)
 		return client_unknown(w, task);
-	if (UNLIKELY(client_is_new(w, pkt, &proof))) {
+	if (UNLIKELY(client_is_new(w, task, &proof))) {
 		conn_abandon(w, pkt->conn);
 		return handshake_admit(w, task, &proof);
 	}
@@ -170,6 +183,17 @@ count_reasons(struct worker *w, const struct burst *burst)
 	}
 }
 
+/* What spliced segments end as is seen from their connection; the others are remembered here. */
+static void
+note_recent(struct worker *w, const struct task_list *list)
+{
+	for (unsigned i = 0; i < list->count; i++) {
+		const struct pkt *pkt = list->tasks[i].pkt;
+
+		recent_note(&w->recent, pkt->hash, (enum reason)pkt->reason, w->now);
+	}
+}
+
 static void
 check_sums(const struct worker *w)
 {
@@ -189,16 +213,15 @@ sluice_burst(struct worker *w, struct burst *burst, ticks_t now)
 	struct task_list steps = {.count = 0};
 	uint32_t changes = w->changes;
 
-	w->now = now;
-	w->snapshot = __atomic_load_n(w->env.snapshot, __ATOMIC_ACQUIRE);
-	jar_advance(&w->jar, now);
-
+	worker_enter(w, now);
 	for (unsigned i = 0; i < burst->count; i++)
 		stage_parse(w, &burst->pkts[i], burst->from, &sound);
 	stage_classify(w, &sound, burst->from, &spliced, &syns, &steps);
 	stage_steps(w, &spliced, burst->from, changes);
 	stage_steps(w, &steps, burst->from, changes);
 	handshake_answer_syns(w, syns.tasks, syns.count);
+	note_recent(w, &steps);
+	note_recent(w, &syns);
 
 	count_reasons(w, burst);
 	if (SLUICE_TEST_CHECKS)

@@ -2,6 +2,8 @@
 /* Carves a worker out of the memory it is given, and runs its timers. */
 #include "proxy/worker.h"
 
+#include "proxy/half_open.h"
+#include "proxy/inspect.h"
 #include "proxy/worker_impl.h"
 
 static bool
@@ -9,11 +11,22 @@ limits_are_valid(const struct sluice_limits *limits)
 {
 	return limits->connections >= 1 && limits->connections <= FLOW_CAPACITY_MAX &&
 	       limits->connections_ip6 <= limits->connections && limits->backends >= 1 &&
-	       limits->backends <= UINT16_MAX;
+	       limits->backends <= UINT16_MAX &&
+	       (limits->syn_entries == 0 ||
+			       (limits->syn_entries >= SYN_QUEUE_ENTRIES_LEAST &&
+					       limits->syn_entries <= SYN_QUEUE_ENTRIES_MAX));
 }
 
 /* The parts in the order they lie in memory, each on its own cache line. */
-enum part { PART_WORKER, PART_BACKENDS, PART_COUNTERS, PART_SETUPS, PART_FLOWS, PART_COUNT };
+enum part {
+	PART_WORKER,
+	PART_BACKENDS,
+	PART_COUNTERS,
+	PART_SETUPS,
+	PART_SYNS,
+	PART_FLOWS,
+	PART_COUNT
+};
 
 static size_t
 part_size(enum part part, const struct sluice_limits *limits)
@@ -27,6 +40,8 @@ part_size(enum part part, const struct sluice_limits *limits)
 		return cache_align(limits->backends * sizeof(struct backend_counters));
 	case PART_SETUPS:
 		return cache_align(limits->connections * sizeof(struct conn_setup));
+	case PART_SYNS:
+		return cache_align(syn_queue_memsize(limits->syn_entries));
 	default:
 		return flow_table_memsize(
 				limits->connections, limits->connections_ip6, sizeof(struct conn));
@@ -65,6 +80,7 @@ sluice_worker_init(void *mem, const struct sluice_limits *limits, const struct s
 	w->limits = *limits;
 	w->now = env->now;
 	w->snapshot = __atomic_load_n(env->snapshot, __ATOMIC_ACQUIRE);
+	w->generation = snapshot_generation(w->snapshot);
 	w->backends = (struct backend *)(void *)parts[PART_BACKENDS];
 	w->backend_counters = (struct backend_counters *)(void *)parts[PART_COUNTERS];
 	w->setups = (struct conn_setup *)(void *)parts[PART_SETUPS];
@@ -73,33 +89,77 @@ sluice_worker_init(void *mem, const struct sluice_limits *limits, const struct s
 		w->backends[slot] = (struct backend){.profile = {.mss = 0}};
 		accept_lane_init(&w->backends[slot].lane);
 	}
-	jar_init(&w->jar, &env->cookie_secret, env->now);
+	jar_init(&w->jar, snapshot_cookies(w->snapshot), env->now);
 	flow_table_init(&w->flows, parts[PART_FLOWS], limits->connections, limits->connections_ip6,
 			sizeof(struct conn), &env->hash_seed);
+	syn_queue_init(&w->syns, parts[PART_SYNS], limits->syn_entries, &env->hash_seed, env->now);
+	proven_init(&w->proven, &env->hash_seed);
 	timer_wheel_init(&w->timers, w->setups, sizeof(struct conn_setup), env->now);
 	return w;
 }
 
+void
+worker_enter(struct worker *w, ticks_t now)
+{
+	const struct snapshot *snapshot = __atomic_load_n(w->env.snapshot, __ATOMIC_ACQUIRE);
+
+	w->now = now;
+	w->snapshot = snapshot;
+	if (UNLIKELY(snapshot_generation(snapshot) != w->generation)) {
+		w->generation = snapshot_generation(snapshot);
+		jar_plan(&w->jar, snapshot_cookies(snapshot));
+	}
+	jar_advance(&w->jar, now);
+}
+
+/* The timers of half-open clients; returns what is left of the budget. */
+static unsigned
+tick_syns(struct worker *w, unsigned budget)
+{
+	uint32_t id;
+
+	while ((id = syn_queue_due(&w->syns, w->now, &budget)) != SYN_QUEUE_NONE)
+		half_open_expire(w, id);
+	return budget;
+}
+
+static unsigned
+tick_connections(struct worker *w, unsigned budget)
+{
+	uint32_t id;
+
+	while ((id = timer_wheel_next(&w->timers, w->now, &budget)) != TIMER_NONE)
+		conn_expire(w, id);
+	return budget;
+}
+
+/* Half-open clients get at most half of the budget first, so that a flood's timers don't keep those
+ * of connections waiting, and then what these leave. */
 unsigned
 sluice_tick(struct worker *w, ticks_t now, unsigned budget)
 {
-	unsigned left = budget;
-	uint32_t id;
+	unsigned first = budget - budget / 2;
+	unsigned left;
 
-	w->now = now;
-	w->snapshot = __atomic_load_n(w->env.snapshot, __ATOMIC_ACQUIRE);
-	jar_advance(&w->jar, now);
-	while ((id = timer_wheel_next(&w->timers, now, &left)) != TIMER_NONE)
-		conn_expire(w, id);
+	worker_enter(w, now);
+	left = budget - first + tick_syns(w, first);
+	left = tick_connections(w, left);
+	left = tick_syns(w, left);
 	if (left == 0)
 		counter_add(&w->counters.ticks_late, 1);
+	if (w->env.inspect != NULL)
+		inspect_work(w);
 	return budget - left;
 }
 
 ticks_t
 sluice_next_tick(const struct worker *w)
 {
-	return timer_wheel_when(&w->timers, w->now);
+	ticks_t conns = timer_wheel_when(&w->timers, w->now);
+	ticks_t syns = syn_queue_is_empty(&w->syns) ? TICKS_NEVER
+						    : timer_wheel_when(&w->syns.timers, w->now);
+
+	return conns < syns ? conns : syns;
 }
 
 void

@@ -17,7 +17,9 @@
 #include "base/siphash.h"
 #include "base/ticks.h"
 #include "proxy/burst.h"
+#include "table/backend_shared.h"
 #include "table/counters.h"
+#include "table/inspect.h"
 #include "table/snapshot.h"
 
 /** Sizes fixed at start; every table is bounded by them. */
@@ -25,6 +27,7 @@ struct sluice_limits {
 	uint32_t connections;	  /**< per worker, 1..2^26 */
 	uint32_t connections_ip6; /**< how many of them may be IPv6, 0..connections */
 	uint32_t backends;	  /**< slots, 1..65535 */
+	uint32_t syn_entries;	  /**< half-open clients per worker, 64..2^22; 0 for no syn queue */
 };
 
 struct worker;
@@ -42,12 +45,15 @@ struct sluice_env {
 	/** The published configuration; loaded with acquire once per burst and per tick; never NULL
 	 * inside. */
 	const struct snapshot *const *snapshot;
-	/** limits.backends counters shared by all workers: accept ring occupancy by slot. */
-	uint32_t *accept_occupancy;
-	struct siphash_key cookie_secret; /**< master secret; nodes with the same one validate each
-					     other's cookies */
-	struct siphash_key hash_seed;	  /**< keys the flow table's hash; random per start */
-	ticks_t now;			  /**< time of initialisation */
+	/** limits.backends of them, by slot, zeroed and shared by all workers. */
+	struct backend_shared *shared;
+	/** The worker's letter-box (table/inspect.h), which holds NULL while empty; NULL for no
+	 * box.
+	 */
+	struct inspect **inspect;
+	struct siphash_key hash_seed; /**< keys the tables' hash; random per start, the same for all
+					 workers */
+	ticks_t now;		      /**< time of initialisation */
 };
 
 /** Bytes a worker needs, or 0 when limits are out of range. */

@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What a worker is made of; for the files of lib/proxy only. Everything a worker writes is in here
- * or behind these pointers, and nobody else writes it, except the shared accept occupancy.
+ * or behind these pointers, and nobody else writes it, except the counts that all workers share
+ * (table/backend_shared.h).
  */
 #ifndef SLUICE_PROXY_WORKER_IMPL_H
 #define SLUICE_PROXY_WORKER_IMPL_H
 
 #include "net/cookie.h"
 #include "proxy/conn.h"
+#include "proxy/recent.h"
 #include "proxy/worker.h"
 #include "table/backend.h"
+#include "table/proven.h"
+#include "table/queue_rules.h"
+#include "table/syn_queue.h"
 
 struct worker {
 	/* Fixed at init. */
@@ -21,12 +26,16 @@ struct worker {
 
 	/* Of the call under way. */
 	const struct snapshot *snapshot;
+	uint64_t generation; /**< of the snapshot whose secrets the jar has */
 	ticks_t now;
 	uint32_t changes; /**< counts insertions and removals: a look-up made before is stale */
 
 	struct jar jar;
 	struct flow_table flows;
 	struct timer_wheel timers;
+	struct syn_queue syns;
+	struct proven proven;
+	struct recent recent;
 	struct worker_counters counters;
 };
 
@@ -34,6 +43,23 @@ static inline struct conn *
 worker_conn(const struct worker *w, uint32_t id)
 {
 	return flow_table_record(&w->flows, id);
+}
+
+/** Begins a call from outside: time, the published configuration, keys. */
+void worker_enter(struct worker *w, ticks_t now);
+
+/** What is kept of a backend beside its configuration; what was learned of an earlier one in the
+ * same slot is forgotten. */
+static inline struct backend *
+worker_backend(const struct worker *w, const struct backend_config *config)
+{
+	struct backend *backend = &w->backends[config->slot];
+
+	if (UNLIKELY(backend->incarnation != config->incarnation)) {
+		backend->incarnation = config->incarnation;
+		backend->profile = (struct backend_profile){.mss = 0};
+	}
+	return backend;
 }
 
 static inline struct accept_nodes
@@ -51,7 +77,7 @@ worker_count(struct worker *w, uint16_t slot, enum backend_counter counter, uint
 static inline uint32_t *
 worker_occupancy(const struct worker *w, uint16_t slot)
 {
-	return &w->env.accept_occupancy[slot];
+	return &w->env.shared[slot].accept;
 }
 
 #endif

@@ -2,25 +2,18 @@
 /* The shared count is relaxed: it bounds, and orders nothing; a conn never leaves its worker. */
 #include "table/accept_ring.h"
 
+#include "table/backend_shared.h"
+
 bool
 accept_ring_enter(uint32_t *occupancy, uint32_t limit)
 {
-	uint32_t seen = __atomic_load_n(occupancy, __ATOMIC_RELAXED);
-
-	do {
-		if (seen > limit)
-			return false;
-	} while (!__atomic_compare_exchange_n(
-			occupancy, &seen, seen + 1, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
-	return true;
+	return shared_enter(occupancy, limit + 1);
 }
 
 void
 accept_ring_leave(uint32_t *occupancy)
 {
-	uint32_t before = __atomic_fetch_sub(occupancy, 1, __ATOMIC_RELAXED);
-
-	ENSURE(before > 0);
+	shared_leave(occupancy);
 }
 
 void

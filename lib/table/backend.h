@@ -27,6 +27,7 @@ struct backend_profile {
 struct backend {
 	struct accept_lane lane;
 	struct backend_profile profile;
+	uint32_t incarnation; /**< backend_config.incarnation of whom the profile is */
 };
 
 /** Takes in a backend's SYN-ACK options; asked: what our SYN offered. */

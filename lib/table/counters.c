@@ -14,6 +14,7 @@ static const char *const counter_texts[] = {
 };
 
 static const char *const emitted_names[EMITTED_COUNT] = {
+		[EMITTED_SYN_ACK_AGAIN] = "syn_ack_again",
 		[EMITTED_WINDOW_UPDATE] = "window_update",
 		[EMITTED_SYN] = "syn",
 		[EMITTED_SYN_AGAIN] = "syn_again",

@@ -7,6 +7,8 @@
 #ifndef SLUICE_TABLE_COUNTERS_H
 #define SLUICE_TABLE_COUNTERS_H
 
+#include <assert.h>
+
 #include "base/base.h"
 #include "base/reason.h"
 
@@ -25,6 +27,7 @@ const char *backend_counter_text(enum backend_counter counter);
 
 /** Packets we made from nothing, beside those edited in place; not part of the sum of reasons. */
 enum emitted {
+	EMITTED_SYN_ACK_AGAIN, /**< to a client: SYN-ACK repeated from the syn queue */
 	EMITTED_WINDOW_UPDATE, /**< to a client: its backend answered, it may send */
 	EMITTED_SYN,	       /**< to a backend: first SYN of a client that waited in the ring */
 	EMITTED_SYN_AGAIN,     /**< to a backend: SYN repeated */
@@ -47,9 +50,32 @@ struct worker_counters {
 	uint64_t ticks_late;  /**< ticks that ended with work left over (budget spent) */
 } __attribute__((aligned(CACHE_LINE_SIZE)));
 
+/*
+ * How long clients waited in the accept ring, from their proof to the backend's SYN-ACK: bucket i
+ * counts waits below 2^(WAIT_SHIFT + i) microseconds and not below the one before; the last has no
+ * upper bound.
+ */
+#define WAIT_SHIFT 8
+#define WAIT_BUCKETS 19
+static_assert(UINT64_C(1) << (WAIT_SHIFT + WAIT_BUCKETS - 2) == 33554432,
+		"the last bound is about 34 s, the first 256 us");
+
 struct backend_counters {
 	uint64_t values[BACKEND_COUNTER_COUNT];
+	uint64_t wait[WAIT_BUCKETS];
+	uint64_t wait_us;     /**< sum of all waits, microseconds */
+	uint64_t connections; /**< held now, in any state, TIME_WAIT included */
 } __attribute__((aligned(CACHE_LINE_SIZE)));
+
+/** The bucket of a wait. */
+static inline unsigned
+wait_bucket(uint64_t us)
+{
+	unsigned bucket = us >> WAIT_SHIFT == 0 ? 0
+						: 64 - (unsigned)__builtin_clzll(us >> WAIT_SHIFT);
+
+	return bucket < WAIT_BUCKETS ? bucket : WAIT_BUCKETS - 1;
+}
 
 static inline void
 counter_add(uint64_t *counter, uint64_t n)

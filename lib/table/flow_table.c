@@ -343,6 +343,7 @@ flow_table_remove(struct flow_table *table, uint32_t handle)
 	bucket_take(table, index, e, flow->hash);
 	if (flow->vlan_family & FLOW_IP6)
 		pair_give(table, flow->client);
+	flow->vlan_family = FLOW_UNUSED;
 	record_give(table, handle);
 	table->count--;
 }

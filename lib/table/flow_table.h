@@ -34,6 +34,8 @@ struct flow {
 static_assert(sizeof(struct flow) == 20, "leaves 44 bytes of a record's line to the caller");
 
 #define FLOW_IP6 (UINT32_C(1) << 31)
+/** vlan_family of a record that was given back: no tags look so. */
+#define FLOW_UNUSED UINT32_MAX
 
 struct flow_bucket {
 	uint16_t tags[FLOW_BUCKET_ENTRIES];
@@ -88,6 +90,15 @@ uint32_t flow_table_insert(struct flow_table *table, uint32_t hash, const struct
 
 /** Gives the record back. */
 void flow_table_remove(struct flow_table *table, uint32_t handle);
+
+/** True when the record is in use; for walks over all handles below table->touched. */
+static inline bool
+flow_table_is_used(const struct flow_table *table, uint32_t handle)
+{
+	const uint8_t *record = table->records + (size_t)handle * table->record_size;
+
+	return ((const struct flow *)(const void *)record)->vlan_family != FLOW_UNUSED;
+}
 
 /** The tuple a record was inserted with. */
 struct tuple flow_table_tuple(const struct flow_table *table, uint32_t handle);

@@ -13,6 +13,8 @@
 struct snapshot {
 	uint64_t generation;
 	uint64_t seed;
+	struct cookie_plan cookies;
+	bool has_foreign_cookies;
 	uint32_t count;
 	uint32_t capacity;
 	uint32_t mask;	 /* cells - 1 */
@@ -58,6 +60,25 @@ snapshot_init(void *mem, unsigned count, uint64_t generation, uint64_t seed)
 	for (uint32_t i = 0; i < cells; i++)
 		snapshot->cells[i] = INDEX_NONE;
 	return snapshot;
+}
+
+void
+snapshot_set_cookies(struct snapshot *snapshot, const struct cookie_plan *plan, bool foreign)
+{
+	snapshot->cookies = *plan;
+	snapshot->has_foreign_cookies = foreign;
+}
+
+const struct cookie_plan *
+snapshot_cookies(const struct snapshot *snapshot)
+{
+	return &snapshot->cookies;
+}
+
+bool
+snapshot_has_foreign_cookies(const struct snapshot *snapshot)
+{
+	return snapshot->has_foreign_cookies;
 }
 
 static uint32_t

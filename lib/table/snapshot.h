@@ -8,7 +8,7 @@
 #ifndef SLUICE_TABLE_SNAPSHOT_H
 #define SLUICE_TABLE_SNAPSHOT_H
 
-#include "base/ticks.h"
+#include "net/cookie.h"
 #include "net/tuple.h"
 
 #define BACKEND_NAME_BYTES 64
@@ -39,7 +39,12 @@ struct backend_config {
 	uint32_t connect_window;  /**< SYNs to the backend under way at a time, per worker: at least
 				     1 */
 	uint16_t announced_mss;	  /**< in our SYN-ACK until the backend's is learned */
-	uint8_t announced_wscale; /**< the same, 0..9 */
+	uint8_t announced_wscale; /**< 0..9; by epoch: backend_config_wscale() */
+	/** What was announced in the first epochs of the snapshot's plan, plus 1; 0: the same. */
+	uint8_t earlier_wscale[COOKIE_PLAN_EPOCHS - 1];
+	bool is_draining; /**< removed by the operator: no new connections, the old ones finish */
+	uint32_t incarnation; /**< differs for each use of a slot: what was learned about another
+				 backend in it doesn't count */
 	char name[BACKEND_NAME_BYTES];
 };
 
@@ -51,6 +56,20 @@ backend_config_accept_limit(const struct backend_config *config)
 	return config->backlog < config->somaxconn ? config->backlog : config->somaxconn;
 }
 
+/**
+ * The window scale that a SYN-ACK announces in an epoch. A cookie has no room for it; so a change
+ * begins with an epoch that no worker has begun, and the cookie's epoch tells what was announced.
+ */
+static inline uint8_t
+backend_config_wscale(
+		const struct backend_config *config, const struct cookie_plan *plan, uint64_t epoch)
+{
+	unsigned index = cookie_plan_index(plan, epoch);
+	uint8_t earlier = index < COOKIE_PLAN_EPOCHS - 1 ? config->earlier_wscale[index] : 0;
+
+	return earlier != 0 ? (uint8_t)(earlier - 1) : config->announced_wscale;
+}
+
 struct snapshot;
 
 /** Bytes that a snapshot of count backends needs. */
@@ -59,6 +78,12 @@ size_t snapshot_memsize(unsigned count);
 /** Makes an empty snapshot for up to count backends in mem (aligned to a cache line, owned by the
  * caller). seed keys the look-up's hash. */
 struct snapshot *snapshot_init(void *mem, unsigned count, uint64_t generation, uint64_t seed);
+
+/** Sets the secrets of cookies; before publication. Without, all are zero (tests). foreign: other
+ * nodes send cookies with the same secrets, so any ACK may carry a valid one. */
+void snapshot_set_cookies(struct snapshot *snapshot, const struct cookie_plan *plan, bool foreign);
+const struct cookie_plan *snapshot_cookies(const struct snapshot *snapshot);
+bool snapshot_has_foreign_cookies(const struct snapshot *snapshot);
 
 /** Adds a copy of config. 0, or -EEXIST (same address and port), -ENOSPC. Only before publication.
  */

@@ -10,152 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <x86intrin.h>
 
-#include "packets.h"
-#include "proxy/worker.h"
+#include "harness.h"
 
-#define BUFFERS 65536
-#define FRAME_BYTES 256 /* stride of a buffer */
 #define ROUNDS_MAX 99
-
-struct bench {
-	struct worker *worker;
-	const struct snapshot *snapshot;
-	uint32_t occupancy[2];
-	ticks_t now;
-	uint8_t *frames;    /* what is run */
-	uint8_t *originals; /* what it is restored from */
-	uint32_t *lengths;
-	enum side *sides;
-	uint32_t connections;
-	uint8_t spare[2048];
-};
-
-static bool
-packet_get(void *context, struct pkt *pkt)
-{
-	struct bench *b = context;
-
-	*pkt = (struct pkt){.data = b->spare, .tailroom = sizeof(b->spare)};
-	return true;
-}
-
-static void
-packet_emit(void *context, enum side out, struct pkt *pkt)
-{
-	(void)context;
-	(void)out;
-	(void)pkt;
-}
-
-static void *
-memory_new(size_t size)
-{
-	void *memory = aligned_alloc(1 << 21, (size + (1 << 21) - 1) & ~((size_t)(1 << 21) - 1));
-
-	if (memory == NULL) {
-		fprintf(stderr, "bench: no memory for %zu bytes\n", size);
-		exit(1);
-	}
-	return memory;
-}
-
-static struct backend_config
-backend(const char *address, unsigned version)
-{
-	struct packet p = version == 4 ? packet_ip4("0.0.0.0", 1, address, 80)
-				       : packet_ip6("::", 1, address, 80);
-	struct backend_config config = {
-			.port = 80,
-			.slot = version == 6,
-			.family = (uint8_t)version,
-			.tcp_syncookies = 2,
-			.tcp_syn_retries = 3,
-			.backlog = UINT32_C(1) << 30,
-			.somaxconn = UINT32_C(1) << 30,
-			.connect_window = UINT32_C(1) << 30,
-			.announced_mss = 1460,
-			.announced_wscale = 7,
-	};
-	uint32_t ip4_be;
-
-	memcpy(&ip4_be, p.destination, sizeof(ip4_be));
-	memcpy(config.address.bytes, p.destination, 16);
-	if (version == 4)
-		config.address = ip_addr_from_ip4(ip4_be);
-	return config;
-}
-
-static void
-bench_init(struct bench *b, uint32_t connections)
-{
-	struct sluice_limits limits = {connections, connections, 2};
-	struct snapshot *snapshot = snapshot_init(memory_new(snapshot_memsize(2)), 2, 1, 1);
-	struct backend_config ip4 = backend("10.0.0.2", 4), ip6 = backend("fd00::2", 6);
-
-	memset(b, 0, sizeof(*b));
-	b->connections = connections;
-	snapshot_insert(snapshot, &ip4);
-	snapshot_insert(snapshot, &ip6);
-	b->snapshot = snapshot;
-	b->now = UINT64_C(1700000000) * TICKS_PER_S;
-	b->frames = memory_new((size_t)BUFFERS * FRAME_BYTES);
-	b->originals = memory_new((size_t)BUFFERS * FRAME_BYTES);
-	b->lengths = memory_new(BUFFERS * sizeof(*b->lengths));
-	b->sides = memory_new(BUFFERS * sizeof(*b->sides));
-	b->worker = sluice_worker_init(memory_new(sluice_worker_memsize(&limits)), &limits,
-			&(struct sluice_env){
-					.context = b,
-					.packet_get = packet_get,
-					.packet_emit = packet_emit,
-					.snapshot = &b->snapshot,
-					.accept_occupancy = b->occupancy,
-					.cookie_secret = {1, 2},
-					.hash_seed = {3, 4},
-					.now = b->now,
-			});
-}
-
-static void
-bench_place(struct bench *b, unsigned i, enum side from, const struct packet *packet)
-{
-	b->sides[i] = from;
-	b->lengths[i] = (uint32_t)packet_write(
-			packet, b->originals + (size_t)i * FRAME_BYTES, FRAME_BYTES);
-}
-
-static void
-bench_restore(struct bench *b)
-{
-	memcpy(b->frames, b->originals, (size_t)BUFFERS * FRAME_BYTES);
-}
-
-/* Runs count packets from first on and leaves the answers in their buffers. Returns cycles. */
-static uint64_t
-bench_run(struct bench *b, unsigned first, unsigned count, unsigned burst_size)
-{
-	static struct burst burst;
-	uint64_t begin = __rdtsc();
-
-	for (unsigned i = 0; i < count; i += burst.count) {
-		burst.from = b->sides[first + i];
-		burst.count = burst_size < count - i ? burst_size : count - i;
-		for (unsigned j = 0; j < burst.count; j++) {
-			struct pkt *pkt = &burst.pkts[j];
-
-			pkt->data = b->frames + (size_t)(first + i + j) * FRAME_BYTES;
-			pkt->len = b->lengths[first + i + j];
-			pkt->tailroom = (uint16_t)(FRAME_BYTES - pkt->len);
-			pkt->csum = PKT_CSUM_UNKNOWN;
-			pkt->kind = PKT_UNPARSED;
-			pkt->reason = REASON_NONE;
-		}
-		sluice_burst(b->worker, &burst, b->now);
-	}
-	return __rdtsc() - begin;
-}
 
 static struct packet
 client(uint32_t n, unsigned version)
@@ -244,53 +102,6 @@ bench_open(struct bench *b, uint32_t first, unsigned burst, uint32_t *iss)
 	return cycles + bench_run(b, 0, BUFFERS, burst);
 }
 
-static int
-compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double
-calibrate(void)
-{
-	uint64_t x = 1, begin = __rdtsc();
-
-	for (unsigned i = 0; i < 10000000; i++)
-		x = x * UINT64_C(6364136223846793005) + 1442695040888963407 + (x >> 33);
-	/* Kept from the optimiser by being used. */
-	return (double)(__rdtsc() - begin) / 1e7 + (double)(x == 0);
-}
-
-static double
-tsc_hz(void)
-{
-	struct timespec a, b;
-	uint64_t begin = __rdtsc();
-
-	clock_gettime(CLOCK_MONOTONIC, &a);
-	do
-		clock_gettime(CLOCK_MONOTONIC, &b);
-	while ((b.tv_sec - a.tv_sec) * 1000000000L + b.tv_nsec - a.tv_nsec < 50000000L);
-	return (double)(__rdtsc() - begin) * 20;
-}
-
-static void
-report(const char *name, double *cycles, unsigned rounds, unsigned burst, uint32_t connections)
-{
-	double hz = tsc_hz(), median;
-
-	qsort(cycles, rounds, sizeof(*cycles), compare);
-	median = cycles[rounds / 2];
-	printf("{\"name\": \"%s\", \"burst\": %u, \"connections\": %u, \"rounds\": %u, "
-	       "\"cycles\": {\"median\": %.1f, \"min\": %.1f, \"max\": %.1f}, \"ns\": %.1f, "
-	       "\"pps\": %.0f, \"calibration\": %.2f}\n",
-			name, burst, connections, rounds, median, cycles[0], cycles[rounds - 1],
-			median / hz * 1e9, hz / median, calibrate());
-	fflush(stdout);
-}
-
 typedef void fill_function(struct bench *b);
 
 static void
@@ -360,45 +171,141 @@ fill_pass(struct bench *b)
 static const struct {
 	const char *name;
 	fill_function *fill;
+	bool cookies; /* one was sent before, so ACKs are checked for them */
+	enum reason reason;
 } stateless[] = {
-		{"syn_cookie", fill_syn},
-		{"syn_cookie_no_options", fill_syn_plain},
-		{"syn_cookie_ip6", fill_syn_ip6},
-		{"syn_cookie_vlan", fill_syn_vlan},
-		{"ack_forged", fill_ack_forged},
-		{"pass", fill_pass},
+		{"syn_cookie", fill_syn, false, REASON_syn_cookie_sent},
+		{"syn_cookie_no_options", fill_syn_plain, false, REASON_syn_cookie_sent},
+		{"syn_cookie_ip6", fill_syn_ip6, false, REASON_syn_cookie_sent},
+		{"syn_cookie_vlan", fill_syn_vlan, false, REASON_syn_cookie_sent},
+		{"ack_forged", fill_ack_forged, true, REASON_ack_cookie_invalid},
+		{"ack_stray", fill_ack_forged, false, REASON_stray_client},
+		{"pass", fill_pass, false, REASON_pass_not_protected},
 };
 
 static void
-run_stateless(struct bench *b, const char *name, fill_function *fill, unsigned rounds,
-		unsigned burst)
+run_stateless(unsigned which, unsigned rounds, unsigned burst)
 {
+	static struct bench b;
 	double cycles[ROUNDS_MAX];
 
-	fill(b);
-	for (unsigned round = 0; round < rounds; round++) {
-		bench_restore(b);
-		cycles[round] = (double)bench_run(b, 0, BUFFERS, burst) / BUFFERS;
+	bench_init(&b, &(struct options){1024, 1024, 2, BACKLOG_ENDLESS});
+	if (stateless[which].cookies) {
+		fill_syn(&b);
+		bench_restore(&b);
+		bench_run(&b, 0, 1, burst);
 	}
-	report(name, cycles, rounds, burst, 0);
+	stateless[which].fill(&b);
+	for (unsigned round = 0; round < rounds; round++) {
+		bench_restore(&b);
+		cycles[round] = (double)bench_run(&b, 0, BUFFERS, burst) / BUFFERS;
+	}
+	bench_expect(&b, stateless[which].name, stateless[which].reason,
+			(uint64_t)rounds * BUFFERS);
+	bench_report(stateless[which].name, cycles, rounds, burst, 0);
+	bench_fini(&b);
+}
+
+/* RSTs of the clients whose SYNs were run, which end their entries. */
+static void
+fill_reset(struct bench *b)
+{
+	for (unsigned i = 0; i < BUFFERS; i++) {
+		struct packet p = client(i, 4);
+
+		p.flags = PACKET_RST;
+		p.seq = i * 7919 + 1;
+		bench_place(b, i, SIDE_CLIENT, &p);
+	}
+}
+
+/* Each SYN gets an entry; they are removed between the rounds. */
+static void
+run_queue_insert(unsigned rounds, unsigned burst)
+{
+	static struct bench b;
+	double cycles[ROUNDS_MAX];
+
+	bench_init(&b, &(struct options){1024, 2 * BUFFERS, 1, BACKLOG_ENDLESS});
+	for (unsigned round = 0; round < rounds; round++) {
+		fill_syn(&b);
+		bench_restore(&b);
+		cycles[round] = (double)bench_run(&b, 0, BUFFERS, burst) / BUFFERS;
+		fill_reset(&b);
+		bench_restore(&b);
+		bench_run(&b, 0, BUFFERS, burst);
+	}
+	bench_expect(&b, "syn_queue_insert", REASON_syn_queued, (uint64_t)rounds * BUFFERS);
+	bench_expect(&b, "syn_queue_insert", REASON_syn_queue_reset, (uint64_t)rounds * BUFFERS);
+	bench_report("syn_queue_insert", cycles, rounds, burst, 0);
+	bench_fini(&b);
+}
+
+/* A flood on a queue that is full of other clients. */
+static void
+run_queue_full(unsigned rounds, unsigned burst)
+{
+	static struct bench b;
+	double cycles[ROUNDS_MAX];
+
+	bench_init(&b, &(struct options){1024, 4 * BACKLOG_SMALL, 1, BACKLOG_SMALL});
+	fill_syn(&b);
+	bench_restore(&b);
+	/* The limit is one more than the backlog. */
+	bench_run(&b, 0, BACKLOG_SMALL + 1, burst);
+	for (unsigned i = 0; i < BUFFERS; i++) {
+		struct packet p = client_syn(BUFFERS + i, 4, true);
+
+		bench_place(&b, i, SIDE_CLIENT, &p);
+	}
+	for (unsigned round = 0; round < rounds; round++) {
+		bench_restore(&b);
+		cycles[round] = (double)bench_run(&b, 0, BUFFERS, burst) / BUFFERS;
+	}
+	bench_expect(&b, "syn_queue_full", REASON_syn_queued, BACKLOG_SMALL + 1);
+	bench_expect(&b, "syn_queue_full", REASON_syn_cookie_sent, (uint64_t)rounds * BUFFERS);
+	bench_report("syn_queue_full", cycles, rounds, burst, 0);
+	bench_fini(&b);
+}
+
+/* The same SYNs over and over, answered from their entries. */
+static void
+run_queue_again(unsigned rounds, unsigned burst)
+{
+	static struct bench b;
+	double cycles[ROUNDS_MAX];
+
+	bench_init(&b, &(struct options){1024, 2 * BUFFERS, 1, BACKLOG_ENDLESS});
+	fill_syn(&b);
+	bench_restore(&b);
+	bench_run(&b, 0, BUFFERS, burst);
+	for (unsigned round = 0; round < rounds; round++) {
+		bench_restore(&b);
+		cycles[round] = (double)bench_run(&b, 0, BUFFERS, burst) / BUFFERS;
+	}
+	bench_expect(&b, "syn_queue_again", REASON_syn_again, (uint64_t)rounds * BUFFERS);
+	bench_report("syn_queue_again", cycles, rounds, burst, 0);
+	bench_fini(&b);
 }
 
 /* All three of our turns in a handshake (six packets on the wire), for new connections each round.
  */
 static void
-run_handshake(unsigned rounds, unsigned burst)
+run_handshake(const char *name, uint8_t syncookies, unsigned rounds, unsigned burst)
 {
 	static uint32_t iss[BUFFERS];
 	static struct bench b;
 	double cycles[ROUNDS_MAX];
 
-	bench_init(&b, (rounds + 1) * BUFFERS);
+	bench_init(&b, &(struct options){(rounds + 1) * BUFFERS, 2 * BUFFERS, syncookies,
+				       BACKLOG_ENDLESS});
 	for (unsigned round = 0; round < rounds; round++)
 		cycles[round] = (double)bench_open(&b, round * BUFFERS, burst, iss) / BUFFERS;
-	report("handshake", cycles, rounds, burst, rounds * BUFFERS);
-	free(b.frames);
-	free(b.originals);
-	free(b.worker);
+	bench_expect(&b, name, syncookies == 2 ? REASON_syn_cookie_sent : REASON_syn_queued,
+			(uint64_t)rounds * BUFFERS);
+	bench_expect(&b, name, REASON_backend_connected, (uint64_t)rounds * BUFFERS);
+	bench_report(name, cycles, rounds, burst, rounds * BUFFERS);
+	bench_fini(&b);
 }
 
 /* 64-byte segments with timestamps from clients picked at random among the connections. */
@@ -411,7 +318,7 @@ run_splice(unsigned rounds, unsigned burst, uint32_t connections)
 	double cycles[ROUNDS_MAX];
 	uint64_t random = 1;
 
-	bench_init(&b, blocks * BUFFERS);
+	bench_init(&b, &(struct options){blocks * BUFFERS, 1024, 2, BACKLOG_ENDLESS});
 	for (uint32_t block = 0; block < blocks; block++)
 		bench_open(&b, block * BUFFERS, burst, iss + (size_t)block * BUFFERS);
 	for (unsigned i = 0; i < BUFFERS; i++) {
@@ -430,15 +337,10 @@ run_splice(unsigned rounds, unsigned burst, uint32_t connections)
 		bench_restore(&b);
 		cycles[round] = (double)bench_run(&b, 0, BUFFERS, burst) / BUFFERS;
 	}
-	if (worker_counters(b.worker)->reasons[REASON_spliced] != (uint64_t)rounds * BUFFERS) {
-		fprintf(stderr, "bench: splice: not every packet was spliced\n");
-		exit(1);
-	}
-	report("splice", cycles, rounds, burst, connections);
+	bench_expect(&b, "splice", REASON_spliced, (uint64_t)rounds * BUFFERS);
+	bench_report("splice", cycles, rounds, burst, connections);
 	free(iss);
-	free(b.frames);
-	free(b.originals);
-	free(b.worker);
+	bench_fini(&b);
 }
 
 static bool
@@ -455,7 +357,6 @@ main(int argc, char **argv)
 {
 	static const struct option options[] = {{"rounds", required_argument, NULL, 'r'},
 			{"burst", required_argument, NULL, 'b'}, {0}};
-	static struct bench b;
 	unsigned rounds = 9, burst = BURST_MAX;
 	int option;
 
@@ -471,12 +372,19 @@ main(int argc, char **argv)
 		}
 		*(option == 'r' ? &rounds : &burst) = value;
 	}
-	bench_init(&b, 1024);
 	for (unsigned i = 0; i < ARRAY_COUNT(stateless); i++)
 		if (is_wanted(stateless[i].name, argc, argv))
-			run_stateless(&b, stateless[i].name, stateless[i].fill, rounds, burst);
+			run_stateless(i, rounds, burst);
+	if (is_wanted("syn_queue_insert", argc, argv))
+		run_queue_insert(rounds, burst);
+	if (is_wanted("syn_queue_full", argc, argv))
+		run_queue_full(rounds, burst);
+	if (is_wanted("syn_queue_again", argc, argv))
+		run_queue_again(rounds, burst);
 	if (is_wanted("handshake", argc, argv))
-		run_handshake(rounds, burst);
+		run_handshake("handshake", 2, rounds, burst);
+	if (is_wanted("handshake_queue", argc, argv))
+		run_handshake("handshake_queue", 1, rounds, burst);
 	if (is_wanted("splice", argc, argv)) {
 		run_splice(rounds, burst, 10000);
 		run_splice(rounds, burst, 1000000);

@@ -41,7 +41,7 @@ expect_config(const struct config *config)
 
 		ENSURE(backend->slot == i && backend->port != 0 && backend->name[0] != '\0');
 		ENSURE(backend->family == FAMILY_IP4 || backend->family == FAMILY_IP6);
-		ENSURE(backend->tcp_syncookies == 2 && backend->tcp_syn_retries >= 1);
+		ENSURE(backend->tcp_syncookies <= 2 && backend->tcp_syn_retries >= 1);
 		ENSURE(backend->connect_window >= 1 && backend->announced_mss >= 88);
 	}
 	/* Stops by itself if an address and port were let through twice. */

@@ -19,6 +19,7 @@
 
 #define CONNECTIONS 16
 #define FLOWS 8
+#define SYN_ENTRIES_MAX 128
 #define FRAME_BYTES_MAX 2048
 
 struct guarded {
@@ -33,7 +34,14 @@ struct peer {
 struct world {
 	struct worker *worker;
 	const struct snapshot *snapshot;
-	uint32_t occupancy[1];
+	uint64_t generation;
+	struct cookie_plan cookies;
+	struct backend_config backend;
+	struct backend_shared shared[1];
+	uint32_t syn_entries;
+	struct inspect *box;
+	struct inspect letter;
+	uint16_t flood_port;
 	ticks_t now;
 	uint64_t sent;
 	struct guarded frame;
@@ -103,7 +111,8 @@ world_check(const struct world *w)
 	for (unsigned reason = 0; reason < REASON_COUNT; reason++)
 		sum += counters->reasons[reason];
 	ENSURE(sum == w->sent && counters->connections <= CONNECTIONS);
-	ENSURE(w->occupancy[0] <= CONNECTIONS && w->lent_count == 0);
+	ENSURE(w->shared[0].accept <= CONNECTIONS && w->lent_count == 0);
+	ENSURE(w->shared[0].syn <= w->syn_entries && w->shared[0].young <= w->shared[0].syn);
 	ENSURE(worker_backend_counters(w->worker, 0)->values[COUNTER_CurrEstab] <= CONNECTIONS);
 }
 
@@ -178,6 +187,8 @@ peer_learn(struct world *w, unsigned flow, const struct packet *sent, enum side 
 
 	switch (reason) {
 	case REASON_syn_cookie_sent:
+	case REASON_syn_queued:
+	case REASON_syn_again:
 		ENSURE(packet_read(&answer, w->frame.end - FRAME_BYTES_MAX, FRAME_BYTES_MAX));
 		peer->iss = answer.seq + 1;
 		peer->client_nxt = sent->seq + 1;
@@ -199,6 +210,112 @@ peer_learn(struct world *w, unsigned flow, const struct packet *sent, enum side 
 }
 
 static void
+world_publish(struct world *w, bool foreign_cookies)
+{
+	void *before = (void *)(uintptr_t)w->snapshot;
+	struct snapshot *snapshot = snapshot_init(
+			aligned_alloc(CACHE_LINE_SIZE, cache_align(snapshot_memsize(1))), 1,
+			++w->generation, 1);
+
+	ENSURE(snapshot_insert(snapshot, &w->backend) == 0);
+	snapshot_set_cookies(snapshot, &w->cookies, foreign_cookies);
+	w->snapshot = snapshot;
+	free(before);
+}
+
+static void
+step_raw(struct world *w, struct script *script, enum side from)
+{
+	size_t length = script_take(script, 1);
+
+	length = length < script->left ? length : script->left;
+	memcpy(w->frame.end - length, script->at, length);
+	script->at += length;
+	script->left -= length;
+	world_send(w, from, length);
+}
+
+/* SYNs of clients that are never seen again, more than there are entries. */
+static void
+step_flood(struct world *w, struct script *script)
+{
+	for (unsigned count = script_take(script, 1); count > 0; count--) {
+		struct packet syn = packet_ip4("10.0.0.3", ++w->flood_port | 1024, "10.0.0.2", 80);
+
+		syn.flags = PACKET_SYN;
+		syn.seq = w->flood_port;
+		packet_place(w, &syn);
+		world_send(w, SIDE_CLIENT, packet_size(&syn));
+	}
+}
+
+/* Posts a letter, or looks whether the one before is answered; a tick delivers it. */
+static void
+step_letter(struct world *w, struct script *script, unsigned flow)
+{
+	struct packet sample = packet_ip4("10.0.0.1", (uint16_t)(1000 + flow), "10.0.0.2", 80);
+	uint8_t shape = (uint8_t)script_take(script, 1);
+	uint32_t client_be;
+
+	if (w->box == NULL) {
+		memcpy(&client_be, sample.source, sizeof(client_be));
+		w->letter = (struct inspect){
+				.kind = (enum inspect_kind)(shape & 3),
+				.slot = 0,
+				.limit = 1 + (shape >> 2),
+				.tuple = {.client = ip_addr_from_ip4(client_be),
+						.backend = w->backend.address,
+						.client_port = sample.source_port,
+						.backend_port = w->backend.port,
+						.family = FAMILY_IP4},
+		};
+		w->box = &w->letter;
+	}
+	sluice_tick(w->worker, w->now, 64);
+	ENSURE(w->letter.count <= w->letter.limit);
+}
+
+/* Another configuration, made as lib/control makes it. */
+static void
+step_reload(struct world *w, struct script *script)
+{
+	const uint8_t flags = (uint8_t)script_take(script, 1);
+	const uint8_t sizes = (uint8_t)script_take(script, 1);
+	const uint8_t limits = (uint8_t)script_take(script, 1);
+	const uint8_t window = (uint8_t)script_take(script, 1);
+	struct siphash_key secret = w->cookies.secrets[COOKIE_PLAN_EPOCHS - 1];
+	struct cookie_plan next;
+
+	secret.k0 += flags >> 6 & 1;
+	next = cookie_plan_next(&w->cookies, &secret, w->now);
+	for (unsigned i = 0; i < COOKIE_PLAN_EPOCHS - 1; i++) {
+		uint8_t wscale = backend_config_wscale(&w->backend, &w->cookies, next.first + i);
+
+		w->backend.earlier_wscale[i] = (uint8_t)(1 + wscale);
+	}
+	w->cookies = next;
+	w->backend.tcp_syncookies = (flags & 3) % 3;
+	w->backend.queue_rules = flags >> 2 & 3;
+	w->backend.tcp_abort_on_overflow = flags >> 4 & 1;
+	w->backend.is_draining = flags >> 5 & 1;
+	w->backend.backlog = 1 + (sizes & 15);
+	w->backend.tcp_max_syn_backlog = UINT32_C(1) << (sizes >> 4);
+	w->backend.tcp_synack_retries = (limits & 15) % 11;
+	w->backend.announced_wscale = (limits >> 4) % 10;
+	w->backend.connect_window = 1 + (window & 15);
+	world_publish(w, flags >> 7);
+}
+
+/* What a step is, but for time and TCP packets, which the two bits above the side tell. */
+enum step { STEP_RAW, STEP_FLOOD, STEP_LETTER, STEP_RELOAD };
+
+static enum step
+step_of(uint8_t kind)
+{
+	return (enum step)(kind >> 3 & 3);
+}
+
+static void
 script_step(struct world *w, struct script *script)
 {
 	uint8_t kind = (uint8_t)script_take(script, 1);
@@ -206,21 +323,20 @@ script_step(struct world *w, struct script *script)
 	unsigned flow = kind >> 5;
 
 	switch (kind >> 1 & 3) {
-	case 0: { /* Raw bytes. */
-		size_t length = script_take(script, 1);
-
-		length = length < script->left ? length : script->left;
-		memcpy(w->frame.end - length, script->at, length);
-		script->at += length;
-		script->left -= length;
-		world_send(w, from, length);
+	case 0:
+		if (step_of(kind) == STEP_FLOOD)
+			step_flood(w, script);
+		else if (step_of(kind) == STEP_LETTER)
+			step_letter(w, script, flow);
+		else if (step_of(kind) == STEP_RELOAD)
+			step_reload(w, script);
+		else
+			step_raw(w, script, from);
 		break;
-	}
-	case 1: { /* Time. */
+	case 1: /* Time. */
 		w->now += (ticks_t)script_take(script, 2) << (kind >> 3 & 15);
 		sluice_tick(w->worker, w->now, 64);
 		break;
-	}
 	default: {
 		struct packet packet = script_packet(w, script, from, flow);
 
@@ -232,8 +348,9 @@ script_step(struct world *w, struct script *script)
 	world_check(w);
 }
 
-static const struct snapshot *
-snapshot_make(void)
+/* Until a script says otherwise: cookies always. */
+static struct backend_config
+backend_first(void)
 {
 	struct packet sample = packet_ip4("10.0.0.1", 1, "10.0.0.2", 80);
 	struct backend_config config = {
@@ -241,29 +358,33 @@ snapshot_make(void)
 			.family = FAMILY_IP4,
 			.tcp_syncookies = 2,
 			.tcp_syn_retries = 3,
+			.queue_rules = QUEUE_RULES_LINUX_6_18,
 			.backlog = 8,
 			.somaxconn = 8,
 			.connect_window = 4,
 			.announced_mss = 1460,
 			.announced_wscale = 7,
 	};
-	struct snapshot *snapshot =
-			snapshot_init(aligned_alloc(CACHE_LINE_SIZE, snapshot_memsize(1)), 1, 1, 1);
 	uint32_t address_be;
 
 	memcpy(&address_be, sample.destination, sizeof(address_be));
 	config.address = ip_addr_from_ip4(address_be);
-	ENSURE(snapshot_insert(snapshot, &config) == 0);
-	return snapshot;
+	return config;
 }
 
 static void
 world_init(struct world *w, void *memory, const struct sluice_limits *limits)
 {
 	w->now = UINT64_C(1700000000) * TICKS_PER_S;
-	w->occupancy[0] = 0;
+	w->shared[0] = (struct backend_shared){0};
 	w->sent = 0;
 	w->lent_count = 0;
+	w->box = NULL;
+	w->flood_port = 0;
+	w->syn_entries = limits->syn_entries;
+	w->cookies = cookie_plan_make(&(struct siphash_key){1, 2});
+	w->backend = backend_first();
+	world_publish(w, false);
 	memset(w->peers, 0, sizeof(w->peers));
 	w->worker = sluice_worker_init(memory, limits,
 			&(struct sluice_env){
@@ -271,11 +392,39 @@ world_init(struct world *w, void *memory, const struct sluice_limits *limits)
 					.packet_get = packet_get,
 					.packet_emit = packet_emit,
 					.snapshot = &w->snapshot,
-					.accept_occupancy = w->occupancy,
-					.cookie_secret = {1, 2},
+					.shared = w->shared,
+					.inspect = &w->box,
 					.hash_seed = {3, 4},
 					.now = w->now,
 			});
+	ENSURE(w->worker != NULL);
+}
+
+/* Quiet: every client gets its end, every connection its timeout. */
+static void
+world_calm(struct world *w)
+{
+	for (unsigned hour = 0; hour < 24 * 12; hour++) {
+		w->now += 3600 * TICKS_PER_S;
+		while (sluice_tick(w->worker, w->now, 64) == 64)
+			;
+	}
+	ENSURE(worker_counters(w->worker)->connections == 0 && w->box == NULL);
+	ENSURE(w->shared[0].accept == 0 && w->shared[0].syn == 0 && w->shared[0].young == 0);
+	ENSURE(worker_backend_counters(w->worker, 0)->values[COUNTER_CurrEstab] == 0);
+	ENSURE(worker_backend_counters(w->worker, 0)->connections == 0);
+	world_check(w);
+}
+
+/* A script that begins with a configuration names the table's size in its last byte. */
+static uint32_t
+first_syn_entries(const uint8_t *data, size_t size)
+{
+	static const uint32_t entries[] = {64, 0, SYN_ENTRIES_MAX, 64};
+
+	if (size < 5 || (data[0] >> 1 & 3) != 0 || step_of(data[0]) != STEP_RELOAD)
+		return entries[0];
+	return entries[data[4] >> 4 & 3];
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -283,7 +432,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct sluice_limits limits = {CONNECTIONS, CONNECTIONS, 1};
+	struct sluice_limits limits = {CONNECTIONS, CONNECTIONS, 1, SYN_ENTRIES_MAX};
 	static struct world w;
 	static void *memory;
 	struct script script = {data, size};
@@ -291,23 +440,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (memory == NULL) {
 		memory = aligned_alloc(
 				CACHE_LINE_SIZE, cache_align(sluice_worker_memsize(&limits)));
-		w.snapshot = snapshot_make();
 		w.frame = guarded_new();
 		for (unsigned i = 0; i < ARRAY_COUNT(w.lent); i++)
 			w.lent[i] = guarded_new();
 	}
+	limits.syn_entries = first_syn_entries(data, size);
 	world_init(&w, memory, &limits);
 	while (script.left > 0)
 		script_step(&w, &script);
-
-	/* Quiet: every client gets its end, every connection its timeout. */
-	for (unsigned hour = 0; hour < 24 * 12; hour++) {
-		w.now += 3600 * TICKS_PER_S;
-		while (sluice_tick(w.worker, w.now, 64) == 64)
-			;
-	}
-	ENSURE(worker_counters(w.worker)->connections == 0 && w.occupancy[0] == 0);
-	ENSURE(worker_backend_counters(w.worker, 0)->values[COUNTER_CurrEstab] == 0);
-	world_check(&w);
+	world_calm(&w);
 	return 0;
 }

@@ -32,104 +32,56 @@ buffer_emit(void *context, enum side out, struct pkt *pkt)
 
 	frame->length = pkt->len;
 	appliance->lent--;
+	queue_watch_made(&appliance->watch, out, frame);
 	checker_made(appliance->checker, out, frame);
 	link_send(appliance->ports[out].out, frame, "made");
 }
 
-static struct backend_config
-backend_config(const struct plan *plan, unsigned slot)
-{
-	bool ip4 = address_backend_version(slot) == 4;
-	struct backend_config config = {
-			.port = address_backend_port(slot),
-			.slot = (uint16_t)slot,
-			.family = ip4 ? FAMILY_IP4 : FAMILY_IP6,
-			.tcp_syncookies = 2,
-			.tcp_abort_on_overflow = plan->abort_on_overflow,
-			.tcp_synack_retries = 5,
-			.tcp_syn_retries = plan->syn_retries,
-			.queue_rules = QUEUE_RULES_LINUX_6_18,
-			.backlog = plan->backlog,
-			.somaxconn = 4096,
-			.tcp_max_syn_backlog = 1024,
-			.connect_window = plan->connect_window,
-			.announced_mss = ip4 ? 1460 : 1440,
-			.announced_wscale = plan->announced_wscale,
-	};
-	uint8_t address[16];
-
-	address_backend(slot, address);
-	if (ip4) {
-		uint32_t ip4_be;
-
-		memcpy(&ip4_be, address, sizeof(ip4_be));
-		config.address = ip_addr_from_ip4(ip4_be);
-	} else {
-		memcpy(config.address.bytes, address, sizeof(address));
-	}
-	return config;
-}
-
-static void *
-memory_of(size_t size, uint8_t filler)
-{
-	void *memory = aligned_alloc(CACHE_LINE_SIZE, cache_align(size));
-
-	if (memory == NULL)
-		abort();
-	memset(memory, filler, cache_align(size));
-	return memory;
-}
-
 static void
-worker_start(struct appliance *appliance, uint8_t filler)
+core_start(struct core *core, uint8_t filler, const struct siphash_key *hash_seed)
 {
+	struct appliance *appliance = core->appliance;
 	const struct plan *plan = appliance->plan;
 	struct sluice_limits limits = {
 			.connections = plan->connections,
 			.connections_ip6 = plan->connections,
 			.backends = BACKENDS,
+			.syn_entries = plan->syn_entries,
 	};
 	struct sluice_env env = {
 			.context = appliance,
 			.packet_get = buffer_get,
 			.packet_emit = buffer_emit,
 			.snapshot = &appliance->snapshot,
-			.accept_occupancy = appliance->occupancy,
-			.cookie_secret = {dice_roll(appliance->dice), plan->seed},
-			.hash_seed = {dice_roll(appliance->dice), plan->seed},
+			.shared = appliance->shared,
+			.inspect = &core->box,
+			.hash_seed = *hash_seed,
 			.now = appliance->clock->now,
 	};
+	size_t size = cache_align(sluice_worker_memsize(&limits));
 
-	appliance->memory[1] = memory_of(sluice_worker_memsize(&limits), filler);
-	appliance->worker = sluice_worker_init(appliance->memory[1], &limits, &env);
-	ENSURE(appliance->worker != NULL);
+	core->memory = aligned_alloc(CACHE_LINE_SIZE, size);
+	if (core->memory == NULL)
+		abort();
+	memset(core->memory, filler, size);
+	core->ticks_at = TICKS_NEVER;
+	core->worker = sluice_worker_init(core->memory, &limits, &env);
+	ENSURE(core->worker != NULL);
 }
 
 void
-appliance_init(struct appliance *appliance, const struct plan *plan, struct clock *clock,
-		struct dice *dice, struct checker *checker, uint8_t filler)
+appliance_start(struct appliance *appliance, uint8_t filler)
 {
-	struct snapshot *snapshot;
+	struct siphash_key seed = {dice_roll(appliance->dice), appliance->plan->seed};
 
-	*appliance = (struct appliance){
-			.plan = plan,
-			.clock = clock,
-			.dice = dice,
-			.checker = checker,
-			.ticks_at = TICKS_NEVER,
-	};
 	for (enum side side = 0; side < SIDE_COUNT; side++)
 		appliance->ports[side] = (struct port){.appliance = appliance, .side = side};
-	appliance->memory[0] = memory_of(snapshot_memsize(BACKENDS), filler);
-	snapshot = snapshot_init(appliance->memory[0], BACKENDS, 1, dice_roll(dice));
-	for (unsigned slot = 0; slot < BACKENDS; slot++) {
-		struct backend_config config = backend_config(plan, slot);
-
-		ENSURE(snapshot_insert(snapshot, &config) == 0);
+	queue_watch_init(&appliance->watch, appliance->checker);
+	for (unsigned i = 0; i < appliance->plan->workers; i++) {
+		appliance->cores[i].appliance = appliance;
+		core_start(&appliance->cores[i], filler, &seed);
+		appliance->workers[i] = appliance->cores[i].worker;
 	}
-	appliance->snapshot = snapshot;
-	worker_start(appliance, filler);
 }
 
 void
@@ -142,20 +94,29 @@ appliance_fini(struct appliance *appliance)
 			frame_free(port->frames[i]);
 		free(port->frames);
 	}
-	free(appliance->memory[0]);
-	free(appliance->memory[1]);
-}
-
-static bool
-ring_is_full(const struct appliance *appliance, unsigned slot)
-{
-	return appliance->occupancy[slot] > appliance->plan->backlog;
+	for (unsigned i = 0; i < appliance->plan->workers; i++)
+		free(appliance->cores[i].memory);
+	queue_watch_fini(&appliance->watch);
 }
 
 uint64_t
 appliance_connections(const struct appliance *appliance)
 {
-	return worker_counters(appliance->worker)->connections;
+	uint64_t connections = 0;
+
+	for (unsigned i = 0; i < appliance->plan->workers; i++)
+		connections += worker_counters(appliance->workers[i])->connections;
+	return connections;
+}
+
+static uint64_t
+open_at(const struct worker *w)
+{
+	uint64_t open = 0;
+
+	for (uint16_t slot = 0; slot < BACKENDS; slot++)
+		open += worker_backend_counters(w, slot)->values[COUNTER_CurrEstab];
+	return open;
 }
 
 uint64_t
@@ -163,87 +124,120 @@ appliance_open(const struct appliance *appliance)
 {
 	uint64_t open = 0;
 
-	for (unsigned slot = 0; slot < BACKENDS; slot++)
-		open += worker_backend_counters(appliance->worker, (uint16_t)slot)
-					->values[COUNTER_CurrEstab];
+	for (unsigned i = 0; i < appliance->plan->workers; i++)
+		open += open_at(appliance->workers[i]);
 	return open;
 }
 
-/* After every call of the worker. */
-static void
-check_worker(struct appliance *appliance)
+/* Each worker's own sums; returns the packets that it took. */
+static uint64_t
+check_worker(struct appliance *appliance, const struct worker *w)
 {
-	const struct worker_counters *counters = worker_counters(appliance->worker);
-	uint64_t open = appliance_open(appliance);
+	const struct worker_counters *counters = worker_counters(w);
 	uint64_t sum = 0;
 
 	for (unsigned reason = 0; reason < REASON_COUNT; reason++)
 		sum += counters->reasons[reason];
-	for (unsigned slot = 0; slot < BACKENDS; slot++)
-		if (appliance->occupancy[slot] > appliance->plan->backlog + 1)
-			checker_fault(appliance->checker, -1, "accept ring beyond its limit");
-	if (sum != appliance->checker->packets ||
-			sum != counters->received[SIDE_CLIENT] + counters->received[SIDE_BACKEND])
+	if (sum != counters->received[SIDE_CLIENT] + counters->received[SIDE_BACKEND])
 		checker_fault(appliance->checker, -1, "sum of reasons is not the packets received");
-	if (counters->connections > appliance->plan->connections || open > counters->connections)
+	if (counters->connections > appliance->plan->connections ||
+			open_at(w) > counters->connections)
 		checker_fault(appliance->checker, -1, "more connections than there can be");
+	return sum;
+}
+
+/* After every call of a worker, when its packets are noted. */
+static void
+check_workers(struct appliance *appliance)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < appliance->plan->workers; i++)
+		sum += check_worker(appliance, appliance->workers[i]);
+	if (sum != appliance->checker->packets)
+		checker_fault(appliance->checker, -1, "a packet without a reason");
 	if (appliance->lent != 0)
 		checker_fault(appliance->checker, -1, "a buffer was kept");
+}
+
+static void
+watch_call(struct appliance *appliance)
+{
+	queue_watch_call(&appliance->watch, appliance->workers, appliance->plan->workers,
+			appliance->shared);
+}
+
+void
+appliance_check_half_open(struct appliance *appliance)
+{
+	queue_watch_empty(&appliance->watch, appliance->shared);
 }
 
 void
 appliance_check_empty(struct appliance *appliance)
 {
 	for (unsigned slot = 0; slot < BACKENDS; slot++)
-		if (appliance->occupancy[slot] != 0)
+		if (appliance->shared[slot].accept != 0)
 			checker_fault(appliance->checker, -1, "clients waiting at the end");
 	if (appliance_connections(appliance) != 0 || appliance_open(appliance) != 0)
 		checker_fault(appliance->checker, -1, "connections left at the end");
+	appliance_check_half_open(appliance);
+}
+
+static void core_tick(void *context, void *subject);
+
+/* After a call, a timer may be due earlier than before. */
+static void
+tick_set(struct core *core)
+{
+	ticks_t now = core->appliance->clock->now;
+	ticks_t next = sluice_next_tick(core->worker);
+
+	/* A budget spent may leave something due now. */
+	if (next <= now)
+		next = now + 1;
+	if (next >= core->ticks_at)
+		return;
+	core->ticks_at = next;
+	clock_at(core->appliance->clock, next, core_tick, core, NULL);
+}
+
+void
+appliance_tick(struct appliance *appliance, unsigned core)
+{
+	sluice_tick(appliance->workers[core], appliance->clock->now, TICK_BUDGET);
+	watch_call(appliance);
+	check_workers(appliance);
+	tick_set(&appliance->cores[core]);
 }
 
 static void
-appliance_tick(void *context, void *subject)
+core_tick(void *context, void *subject)
 {
-	struct appliance *appliance = context;
+	struct core *core = context;
 
 	(void)subject;
-	if (appliance->ticks_at != appliance->clock->now)
+	if (core->ticks_at != core->appliance->clock->now)
 		return;
-	appliance->ticks_at = TICKS_NEVER;
-	sluice_tick(appliance->worker, appliance->clock->now, TICK_BUDGET);
-	check_worker(appliance);
-	appliance->ticks_at = sluice_next_tick(appliance->worker);
-	/* A budget spent may leave something due now. */
-	if (appliance->ticks_at <= appliance->clock->now)
-		appliance->ticks_at = appliance->clock->now + 1;
-	if (appliance->ticks_at != TICKS_NEVER)
-		clock_at(appliance->clock, appliance->ticks_at, appliance_tick, appliance, NULL);
+	core->ticks_at = TICKS_NEVER;
+	appliance_tick(core->appliance, (unsigned)(core - core->appliance->cores));
 }
 
-/* After a burst, a timer may be due earlier than before. */
-static void
-tick_set(struct appliance *appliance)
-{
-	ticks_t next = sluice_next_tick(appliance->worker);
-
-	if (next >= appliance->ticks_at)
-		return;
-	if (next <= appliance->clock->now)
-		next = appliance->clock->now + 1;
-	appliance->ticks_at = next;
-	clock_at(appliance->clock, next, appliance_tick, appliance, NULL);
-}
+/* A burst for one worker: its frames, and how they came. */
+struct port_burst {
+	struct burst burst;
+	struct frame *frames[BURST_MAX];
+	struct frame *came[BURST_MAX];
+};
 
 static void
-frame_leave(struct port *port, struct frame *came, struct frame *frame, const struct pkt *pkt,
-		const bool is_full[BACKENDS])
+frame_leave(struct port *port, struct frame *came, struct frame *frame, const struct pkt *pkt)
 {
 	struct appliance *appliance = port->appliance;
 	enum verdict verdict = reason_verdict(pkt->reason);
 	enum side out = verdict == VERDICT_REPLY ? port->side : side_other(port->side);
 
-	frame->length = pkt->len;
-	checker_taken(appliance->checker, port->side, came, frame, pkt->reason, is_full);
+	checker_taken(appliance->checker, port->side, came, frame, pkt->reason);
 	if (verdict == VERDICT_DROP) {
 		trace_packet(appliance->checker->trace, appliance->clock->now,
 				port->side == SIDE_CLIENT ? PLACE_CLIENT : PLACE_BACKEND,
@@ -255,39 +249,95 @@ frame_leave(struct port *port, struct frame *came, struct frame *frame, const st
 	frame_free(came);
 }
 
+/* Both directions of a client's packets go to the same worker; what can't be read, to the first. */
+static unsigned
+owner_of(const struct port *port, const struct frame *frame)
+{
+	struct packet packet;
+
+	if (port->appliance->plan->workers == 1 || !frame_read(frame, &packet))
+		return 0;
+	return (port->side == SIDE_CLIENT ? packet.source_port : packet.destination_port) %
+	       port->appliance->plan->workers;
+}
+
+static bool
+frame_is_syn(const struct frame *frame)
+{
+	struct packet packet;
+
+	return frame_read(frame, &packet) && packet.flags == PACKET_SYN;
+}
+
+/* Steps of handshakes go before SYNs, as in the burst. */
+static void
+watch_burst(const struct core *core, const struct port_burst *taken)
+{
+	struct queue_watch *watch = &core->appliance->watch;
+
+	watch_call(core->appliance);
+	if (taken->burst.from != SIDE_CLIENT)
+		return;
+	for (unsigned pass = 0; pass < 2; pass++)
+		for (unsigned i = 0; i < taken->burst.count; i++)
+			if (frame_is_syn(taken->came[i]) == (pass == 1))
+				queue_watch_taken(watch, core->worker, taken->came[i],
+						taken->frames[i], &taken->burst.pkts[i]);
+}
+
+static void
+core_burst(struct core *core, struct port *port, struct port_burst *taken)
+{
+	struct appliance *appliance = core->appliance;
+
+	sluice_burst(core->worker, &taken->burst, appliance->clock->now);
+	for (unsigned i = 0; i < taken->burst.count; i++)
+		taken->frames[i]->length = taken->burst.pkts[i].len;
+	watch_burst(core, taken);
+	for (unsigned i = 0; i < taken->burst.count; i++)
+		frame_leave(port, taken->came[i], taken->frames[i], &taken->burst.pkts[i]);
+	check_workers(appliance);
+	tick_set(core);
+}
+
+static void
+burst_add(struct port_burst *taken, struct frame *frame, bool nic_verifies)
+{
+	unsigned i = taken->burst.count++;
+
+	taken->frames[i] = frame;
+	taken->came[i] = frame_copy(frame);
+	taken->burst.pkts[i] = (struct pkt){
+			.data = frame->bytes,
+			.owner = frame,
+			.len = frame->length,
+			.tailroom = (uint16_t)(FRAME_ROOM - frame->length),
+	};
+	if (nic_verifies)
+		taken->burst.pkts[i].csum = frame->is_corrupted ? PKT_CSUM_UNKNOWN : PKT_CSUM_GOOD;
+}
+
 static void
 port_poll(struct port *port)
 {
 	struct appliance *appliance = port->appliance;
-	struct burst burst = {.from = port->side};
-	struct frame *frames[BURST_MAX], *came[BURST_MAX];
-	bool is_full[BACKENDS];
+	struct port_burst taken[WORKERS_MAX];
+	unsigned count = port->count < BURST_MAX ? port->count : BURST_MAX;
 
-	burst.count = port->count < BURST_MAX ? port->count : BURST_MAX;
-	if (burst.count == 0)
+	if (count == 0)
 		return;
-	for (unsigned i = 0; i < burst.count; i++) {
-		struct frame *frame = port->frames[i];
-
-		frames[i] = frame;
-		came[i] = frame_copy(frame);
-		burst.pkts[i] = (struct pkt){
-				.data = frame->bytes,
-				.owner = frame,
-				.len = frame->length,
-				.tailroom = (uint16_t)(FRAME_ROOM - frame->length),
-		};
-		if (appliance->plan->nic_verifies)
-			burst.pkts[i].csum = frame->is_corrupted ? PKT_CSUM_UNKNOWN : PKT_CSUM_GOOD;
+	for (unsigned i = 0; i < WORKERS_MAX; i++) {
+		taken[i].burst.from = port->side;
+		taken[i].burst.count = 0;
 	}
-	port->count -= burst.count;
-	memmove(port->frames, port->frames + burst.count, port->count * sizeof(port->frames[0]));
-	sluice_burst(appliance->worker, &burst, appliance->clock->now);
-	for (unsigned slot = 0; slot < BACKENDS; slot++)
-		is_full[slot] = ring_is_full(appliance, slot);
-	for (unsigned i = 0; i < burst.count; i++)
-		frame_leave(port, came[i], frames[i], &burst.pkts[i], is_full);
-	check_worker(appliance);
+	for (unsigned i = 0; i < count; i++)
+		burst_add(&taken[owner_of(port, port->frames[i])], port->frames[i],
+				appliance->plan->nic_verifies);
+	port->count -= count;
+	memmove(port->frames, port->frames + count, port->count * sizeof(port->frames[0]));
+	for (unsigned i = 0; i < WORKERS_MAX; i++)
+		if (taken[i].burst.count > 0)
+			core_burst(&appliance->cores[i], port, &taken[i]);
 }
 
 static void
@@ -299,7 +349,6 @@ appliance_poll(void *context, void *subject)
 	appliance->is_polling = false;
 	port_poll(&appliance->ports[SIDE_CLIENT]);
 	port_poll(&appliance->ports[SIDE_BACKEND]);
-	tick_set(appliance);
 	if (appliance->ports[SIDE_CLIENT].count != 0 || appliance->ports[SIDE_BACKEND].count != 0) {
 		appliance->is_polling = true;
 		clock_at(appliance->clock, appliance->clock->now, appliance_poll, appliance, NULL);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Sluice in its place: one worker, two ports, and a main loop that polls them whenever something
- * has arrived and ticks when the worker says that something is due.
+ * Sluice in its place: workers, two ports, and a main loop that polls them whenever something
+ * has arrived, hands each packet to the worker that owns its client, and ticks a worker when it
+ * says that something is due.
  */
 #ifndef SLUICE_TESTS_SIM_APPLIANCE_H
 #define SLUICE_TESTS_SIM_APPLIANCE_H
@@ -9,6 +10,7 @@
 #include "checker.h"
 #include "link.h"
 #include "proxy/worker.h"
+#include "queue_watch.h"
 
 struct appliance;
 
@@ -22,6 +24,15 @@ struct port {
 	struct frame **frames;
 };
 
+/** A worker and its part of the main loop. */
+struct core {
+	struct appliance *appliance;
+	struct worker *worker;
+	struct inspect *box; /**< its letter-box */
+	ticks_t ticks_at;
+	void *memory;
+};
+
 struct appliance {
 	const struct plan *plan;
 	struct clock *clock;
@@ -29,21 +40,24 @@ struct appliance {
 	struct checker *checker;
 	struct port ports[SIDE_COUNT];
 	bool is_polling; /**< an event is set */
-	ticks_t ticks_at;
-	struct worker *worker;
-	const struct snapshot *snapshot;
-	uint32_t occupancy[BACKENDS];
-	void *memory[2];
+	struct core cores[WORKERS_MAX];
+	struct worker *workers[WORKERS_MAX]; /**< the same workers */
+	const struct snapshot *snapshot;     /**< the operator's */
+	struct backend_shared shared[BACKENDS];
+	struct queue_watch watch;
 	int lent;
 };
 
-/** filler: what the memory holds before, which must make no difference. */
-void appliance_init(struct appliance *appliance, const struct plan *plan, struct clock *clock,
-		struct dice *dice, struct checker *checker, uint8_t filler);
+/** plan, clock, dice, checker and snapshot are set. filler: what the memory holds before, which
+ * must make no difference. */
+void appliance_start(struct appliance *appliance, uint8_t filler);
 void appliance_fini(struct appliance *appliance);
 
 /** A frame arrives at a port; context is a struct port. */
 void appliance_receive(void *context, struct frame *frame);
+
+/** Ticks a worker now, which also looks into its letter-box. */
+void appliance_tick(struct appliance *appliance, unsigned core);
 
 /** Connections held now. */
 uint64_t appliance_connections(const struct appliance *appliance);
@@ -51,7 +65,11 @@ uint64_t appliance_connections(const struct appliance *appliance);
 /** How many of them count as established. */
 uint64_t appliance_open(const struct appliance *appliance);
 
-/** What must hold when nothing is left: no connection, nothing waiting, nothing lent. */
+/** Nobody is half open any more. */
+void appliance_check_half_open(struct appliance *appliance);
+
+/** What must hold when nothing is left: no connection, nobody waiting or half open, nothing lent.
+ */
 void appliance_check_empty(struct appliance *appliance);
 
 #endif

@@ -8,6 +8,9 @@
 /* Cookies are good for 64 s at least; the answer may have been under way for a second. */
 #define COOKIE_LIFE (63 * TICKS_PER_S)
 
+/* Repeated SYN-ACKs that outlast every ACK that a client loses on purpose. */
+#define RETRIES_ENOUGH 2
+
 void
 checker_init(struct checker *checker, const struct plan *plan, struct clock *clock,
 		struct trace *trace)
@@ -95,23 +98,46 @@ may_be_reset(const struct checker *checker, unsigned client, const struct dialog
 {
 	const struct plan *plan = checker->plan;
 
-	return dialogue->end == END_ABORT_BY_BACKEND || !plan->is_clean ||
-	       plan->abort_on_overflow || checker->lucky_shots > 0 ||
+	return dialogue->end == END_ABORT_BY_BACKEND || !plan->is_clean || plan_ever_aborts(plan) ||
+	       checker->lucky_shots > 0 || checker->rounds[client].was_flushed ||
 	       met_stubborn_socket(checker, client) ||
 	       plan->backends[plan->client[client].slot].mood != MOOD_NORMAL;
 }
 
+/* The SYN-ACK that opened the client's connection, if Sluice sent it. */
+static const struct answer *
+answer_of(const struct round *round)
+{
+	for (unsigned i = 0; i < round->answer_count && i < ANSWERS_MAX; i++)
+		if (round->answers[i].iss == round->iss)
+			return &round->answers[i];
+	return NULL;
+}
+
 /* The limits listed in checker.h. */
 static bool
-may_be_silent(const struct round *round, const struct application *app)
+may_be_silent(const struct checker *checker, const struct round *round,
+		const struct application *app)
 {
+	const struct answer *answer = answer_of(round);
+	bool never_expires = checker->plan->is_clean && !checker->has_evicted &&
+			     plan_least_retries(checker->plan) >= RETRIES_ENOUGH;
+
 	if (!round->is_proved)
-		return round->met_full_ring;
-	if (round->met_overflow || round->was_reset)
+		return round->was_refused;
+	if (round->met_overflow || round->was_reset || round->was_flushed)
 		return true;
-	if (round->was_admitted || round->has_timestamps)
+	if (round->was_admitted)
 		return false;
-	return app->endpoint.traits.probes_below || app->endpoint.written == 0;
+	/* The SYN was damaged where no sum covers it; nothing was noted. */
+	if (answer == NULL)
+		return true;
+	if (answer->was_queued && never_expires)
+		return false;
+	if (answer->was_queued && !answer->was_cookie)
+		return true;
+	return !round->has_timestamps &&
+	       (app->endpoint.traits.probes_below || app->endpoint.written == 0);
 }
 
 static void
@@ -136,7 +162,10 @@ checker_end(struct checker *checker, unsigned client, const struct application *
 	switch (app->endpoint.end) {
 	case ENDED_WELL:
 		checker->ends[ROUND_COMPLETE]++;
-		check_complete(checker, client, app, server);
+		/* What was on its way when the connection was flushed may have opened a second one.
+		 */
+		if (!round->was_flushed)
+			check_complete(checker, client, app, server);
 		break;
 	case ENDED_BY_RESET:
 		checker->ends[ROUND_RESET]++;
@@ -148,10 +177,19 @@ checker_end(struct checker *checker, unsigned client, const struct application *
 		break;
 	default:
 		checker->ends[ROUND_SILENT]++;
-		if (!may_be_silent(round, app))
+		if (!may_be_silent(checker, round, app))
 			checker_fault(checker, (int)client, "left alone for no documented reason");
 		break;
 	}
+}
+
+void
+checker_flushed(struct checker *checker, unsigned slot)
+{
+	for (unsigned client = 0; client < checker->plan->clients; client++)
+		if (checker->rounds[client].is_under_way &&
+				checker->plan->client[client].slot == slot)
+			checker->rounds[client].was_flushed = true;
 }
 
 /* Nothing but a RST reaches a backend from who has not proved itself. */
@@ -211,19 +249,42 @@ checker_made(struct checker *checker, enum side to, struct frame *frame)
 	if (client < 0)
 		return;
 	round = &checker->rounds[client];
-	if (round->was_admitted && packet.destination_port == round->port)
+	if (packet.flags & PACKET_SYN)
+		frame->life = packet.ack - 1;
+	else if (round->was_admitted && packet.destination_port == round->port)
 		frame->life = round->isn;
 }
 
-/* The final ACK, or with timestamps a probe below it, while the cookie is good. */
+/* The final ACK, or a probe below it, which proves with timestamps or by an entry. */
 static bool
-is_good_proof(const struct checker *checker, const struct round *round, const struct packet *packet)
+is_proof(const struct round *round, const struct packet *packet)
 {
 	return round->is_proved && packet->flags & PACKET_ACK &&
 	       !(packet->flags & (PACKET_RST | PACKET_SYN)) && packet->ack == round->iss + 1 &&
 	       (packet->seq == round->isn + 1 ||
-			       (round->has_timestamps && packet->seq == round->isn)) &&
-	       checker->clock->now - round->proved_at < COOKIE_LIFE;
+			       (round->has_timestamps && packet->seq == round->isn));
+}
+
+/* While the cookie is good, which counts as long as its ACKs are checked for one; or while there
+ * is an entry, which even under pressure stays for two repetitions. */
+static bool
+is_good_proof(const struct checker *checker, const struct round *round, const struct packet *packet,
+		enum reason reason)
+{
+	const struct answer *answer = answer_of(round);
+	unsigned retries = plan_least_retries(checker->plan);
+	ticks_t entry_life, age;
+
+	if (answer == NULL || round->was_flushed || !is_proof(round, packet))
+		return false;
+	if (retries > RETRIES_ENOUGH)
+		retries = RETRIES_ENOUGH;
+	entry_life = ((UINT64_C(2) << retries) - 1) * TICKS_PER_S;
+	age = checker->clock->now - answer->at;
+	if (reason == REASON_ack_cookie_invalid || answer->was_cookie)
+		return age < COOKIE_LIFE;
+	/* Its entry is used up when the proof comes again, or behind a RST of either end. */
+	return !round->was_admitted && !round->has_left && !round->was_reset && age < entry_life;
 }
 
 static void
@@ -240,9 +301,59 @@ note_reason(struct round *round, enum reason reason)
 		round->met_overflow = true;
 		break;
 	case REASON_syn_accept_full:
-		round->met_full_ring = true;
+	case REASON_syn_queue_full:
+	case REASON_syn_reserved:
+	case REASON_syn_draining:
+		round->was_refused = true;
+		break;
+	case REASON_syn_queue_reset:
+		round->has_left = true;
 		break;
 	default:
+		break;
+	}
+}
+
+static void
+note_answer(struct checker *checker, struct round *round, const struct frame *left,
+		enum reason reason)
+{
+	struct packet packet;
+	struct answer *answer = NULL;
+
+	if (!frame_read(left, &packet))
+		return;
+	for (unsigned i = 0; i < round->answer_count && i < ANSWERS_MAX; i++)
+		if (round->answers[i].iss == packet.seq)
+			answer = &round->answers[i];
+	if (answer == NULL) {
+		answer = &round->answers[round->answer_count++ % ANSWERS_MAX];
+		*answer = (struct answer){.iss = packet.seq, .at = checker->clock->now};
+	}
+	if (reason == REASON_syn_cookie_sent)
+		answer->was_cookie = true;
+	else
+		answer->was_queued = true;
+}
+
+static void
+check_honest_syn(struct checker *checker, unsigned client, const struct frame *left,
+		enum reason reason)
+{
+	switch (reason) {
+	case REASON_syn_cookie_sent:
+	case REASON_syn_queued:
+	case REASON_syn_again:
+		note_answer(checker, &checker->rounds[client], left, reason);
+		break;
+	case REASON_syn_accept_full:
+	case REASON_syn_queue_full:
+	case REASON_syn_reserved:
+	case REASON_syn_draining:
+		/* Whether they are true is for queue_watch.c to say. */
+		break;
+	default:
+		checker_fault(checker, (int)client, "SYN neither answered nor refused by a rule");
 		break;
 	}
 }
@@ -250,29 +361,27 @@ note_reason(struct round *round, enum reason reason)
 /* A packet of an honest client's present connection, as the client sent it. */
 static void
 check_honest_client(struct checker *checker, unsigned client, const struct packet *packet,
-		enum reason reason, const bool is_full[BACKENDS])
+		const struct frame *left, enum reason reason)
 {
 	struct round *round = &checker->rounds[client];
-	unsigned slot = checker->plan->client[client].slot;
 
 	note_reason(round, reason);
 	if (packet->flags == PACKET_SYN) {
-		if (reason != (is_full[slot] ? REASON_syn_accept_full : REASON_syn_cookie_sent))
-			checker_fault(checker, (int)client,
-					"SYN not answered, or in spite of a full ring");
+		check_honest_syn(checker, client, left, reason);
 		return;
 	}
-	if (reason == REASON_ack_cookie_invalid && is_good_proof(checker, round, packet))
+	if ((reason == REASON_ack_cookie_invalid || reason == REASON_stray_client) &&
+			is_good_proof(checker, round, packet, reason))
 		checker_fault(checker, (int)client, "good proof refused");
 	/* One not admitted has no numbers yet; an old connection of the tuple sees it outside. */
-	if (reason == REASON_spliced_outside && round->was_admitted)
+	if (reason == REASON_spliced_outside && round->was_admitted && !round->was_flushed)
 		checker_fault(checker, (int)client,
 				"honest segment taken for one outside the windows");
 }
 
 static void
-check_honest(struct checker *checker, enum side from, const struct frame *came, enum reason reason,
-		const bool is_full[BACKENDS])
+check_honest(struct checker *checker, enum side from, const struct frame *came,
+		const struct frame *left, enum reason reason)
 {
 	struct packet packet;
 	int client;
@@ -288,15 +397,15 @@ check_honest(struct checker *checker, enum side from, const struct frame *came, 
 	if (client < 0 || came->life != checker->rounds[client].isn)
 		return;
 	if (from == SIDE_CLIENT)
-		check_honest_client(checker, (unsigned)client, &packet, reason, is_full);
-	else if (reason == REASON_spliced_outside)
+		check_honest_client(checker, (unsigned)client, &packet, left, reason);
+	else if (reason == REASON_spliced_outside && !checker->rounds[client].was_flushed)
 		checker_fault(checker, client,
 				"backend's segment taken for one outside the windows");
 }
 
 void
 checker_taken(struct checker *checker, enum side from, const struct frame *came,
-		const struct frame *left, enum reason reason, const bool is_full[BACKENDS])
+		const struct frame *left, enum reason reason)
 {
 	enum verdict verdict = reason_verdict(reason);
 
@@ -304,7 +413,7 @@ checker_taken(struct checker *checker, enum side from, const struct frame *came,
 	if (came->origin == ORIGIN_HOSTILE && reason == REASON_spliced_reset)
 		checker->lucky_shots++;
 	if (came->origin == ORIGIN_HONEST && !came->is_corrupted)
-		check_honest(checker, from, came, reason, is_full);
+		check_honest(checker, from, came, left, reason);
 	if (verdict == VERDICT_DROP)
 		return;
 	if (reason <= REASON_pass_not_protected) {

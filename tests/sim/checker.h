@@ -6,11 +6,14 @@
  *
  * A client that nothing came back to for a long time may give up, but only for a reason that is
  * documented as a limit:
- *   - Its SYNs met a full accept ring.
+ *   - Its SYNs met a full accept ring, a full syn queue without cookies, or a backend that drains.
  *   - Its proof was lost, and nothing it sends proves it again: without timestamps only its
- *     first byte does, not a probe below it.
+ *     first byte does, not a probe below it. As long as it has a syn queue entry, the repeated
+ *     SYN-ACK makes it prove itself again.
+ *   - Its proof was lost again and again until its entry expired.
  *   - Its proofs met a full ring or table.
  *   - A RST to it was lost, behind which Sluice forgets the connection.
+ *   - The operator flushed its backend.
  */
 #ifndef SLUICE_TESTS_SIM_CHECKER_H
 #define SLUICE_TESTS_SIM_CHECKER_H
@@ -26,6 +29,15 @@
 #define ROUND_MAX (600 * TICKS_PER_S)
 
 #define PROOFS_MAX 8
+#define ANSWERS_MAX 8
+
+/** A SYN-ACK to an honest client's present connection, by our number in it. */
+struct answer {
+	uint32_t iss;
+	bool was_queued; /**< an entry was made, or was there */
+	bool was_cookie; /**< it was sent without one: its ACKs are checked for cookies */
+	ticks_t at;	 /**< when it was first sent */
+};
 
 /** One connection of an honest client, as far as the checker knows. */
 struct round {
@@ -38,9 +50,13 @@ struct round {
 	bool has_timestamps;
 	ticks_t proved_at;
 	bool was_admitted;
-	bool met_overflow;	     /**< a proof was turned away for want of room */
-	bool met_full_ring;	     /**< a SYN was */
-	bool was_reset;		     /**< a RST was sent to the client */
+	bool met_overflow; /**< a proof was turned away for want of room */
+	bool was_refused;  /**< a SYN was */
+	bool was_reset;	   /**< a RST was sent to the client */
+	bool has_left;	   /**< the client's own RST ended its syn queue entry */
+	bool was_flushed;  /**< its backend was, while it was under way */
+	unsigned answer_count;
+	struct answer answers[ANSWERS_MAX];
 	unsigned old_sockets;	     /**< answers that the backend gave from an old connection */
 	uint32_t proofs[PROOFS_MAX]; /**< ISNs of the latest rounds that were proved */
 	unsigned proof_count;
@@ -52,12 +68,14 @@ struct checker {
 	const struct plan *plan;
 	struct clock *clock;
 	struct trace *trace;
+	const struct version *version; /**< in force */
 	bool has_failed;
 	char text[256]; /**< of the first fault */
 	struct round rounds[CLIENTS_MAX];
 	uint64_t ends[ROUND_ENDS];
 	uint64_t packets;     /**< handed to Sluice */
 	uint64_t lucky_shots; /**< forged RSTs that were exactly right */
+	bool has_evicted;     /**< half-open clients had to make way */
 };
 
 void checker_init(struct checker *checker, const struct plan *plan, struct clock *clock,
@@ -72,11 +90,14 @@ void checker_proved(struct checker *checker, unsigned client, const struct endpo
 void checker_end(struct checker *checker, unsigned client, const struct application *app,
 		const struct application *server);
 
+/** Told by the operator: all of a backend's clients are flushed. */
+void checker_flushed(struct checker *checker, unsigned slot);
+
 /* Seen at Sluice. */
 
-/** A packet it took: as it came, as it left it, and why; is_full: accept ring full, by slot. */
+/** A packet it took: as it came, as it left it, and why. */
 void checker_taken(struct checker *checker, enum side from, const struct frame *came,
-		const struct frame *left, enum reason reason, const bool is_full[BACKENDS]);
+		const struct frame *left, enum reason reason);
 
 /** A packet it made; gets its life: the client's present connection, if that was admitted. */
 void checker_made(struct checker *checker, enum side to, struct frame *frame);

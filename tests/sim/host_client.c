@@ -11,12 +11,29 @@ client_send(struct host_client *client, const struct packet *packet)
 	link_send(client->out, frame_of(packet, ORIGIN_HONEST, client->app.endpoint.iss), "");
 }
 
+/* On a clean network too the ACK that ends the handshake may not get through. */
+static void
+client_lose(struct host_client *client, const struct packet *packet)
+{
+	struct frame *frame = frame_of(packet, ORIGIN_HONEST, client->app.endpoint.iss);
+
+	client->proofs_to_lose--;
+	trace_packet(client->out->trace, client->clock->now, PLACE_CLIENT, PLACE_SLUICE, frame, "",
+			"lost");
+	frame_free(frame);
+}
+
 static void
 client_output(struct endpoint *e, const struct packet *packet)
 {
 	const struct application *app = e->owner;
+	struct host_client *client = app->owner;
 
-	client_send(app->owner, packet);
+	if (client->proofs_to_lose > 0 && packet->flags == PACKET_ACK &&
+			packet->payload_length == 0)
+		client_lose(client, packet);
+	else
+		client_send(client, packet);
 }
 
 static void
@@ -49,6 +66,7 @@ round_begin(void *context, void *subject)
 	client->rounds_left--;
 	if (!plan->reuses_port)
 		client->port++;
+	client->proofs_to_lose = plan->lost_proofs;
 	client->has_proved = false;
 	client->has_ended = false;
 	e->header = address_packet(client->number, client->port, plan->slot);

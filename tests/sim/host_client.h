@@ -23,6 +23,7 @@ struct host_client {
 	unsigned rounds_left;
 	uint16_t port;
 	uint32_t isn_base;
+	unsigned proofs_to_lose;
 	bool has_proved;
 	bool has_ended; /**< this round, or none was begun */
 };

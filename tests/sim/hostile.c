@@ -4,6 +4,11 @@
 #include <string.h>
 
 #define ATTACK_S 30
+
+/* A wave takes less than a round trip: who is half open then may have to make way for it. */
+#define WAVE_MS 5000
+#define WAVE_LENGTH_MS 40
+
 #define WINDOW_REACH 30000
 #define FAR 0x40000000
 
@@ -136,21 +141,28 @@ shoot(void *context, void *subject)
 	hostile_send(hostile, &packet);
 }
 
+/* Any moment of the attack; or one within a wave. */
+static ticks_t
+draw_moment(struct hostile *hostile, bool in_waves)
+{
+	uint32_t ms = dice_between(hostile->dice, 0, ATTACK_S * 1000);
+
+	return hostile->clock->now +
+	       (in_waves ? ms / WAVE_MS * WAVE_MS + ms % WAVE_LENGTH_MS : ms) * TICKS_PER_MS;
+}
+
 static void
-attack(struct hostile *hostile, uint32_t count, void (*fire)(void *context, void *subject))
+attack(struct hostile *hostile, uint32_t count, bool in_waves,
+		void (*fire)(void *context, void *subject))
 {
 	for (uint32_t i = 0; i < count; i++)
-		clock_at(hostile->clock,
-				hostile->clock->now +
-						dice_between(hostile->dice, 0, ATTACK_S * 1000) *
-								TICKS_PER_MS,
-				fire, hostile, NULL);
+		clock_at(hostile->clock, draw_moment(hostile, in_waves), fire, hostile, NULL);
 }
 
 void
 hostile_start(struct hostile *hostile)
 {
-	attack(hostile, hostile->plan->floods, flood);
-	attack(hostile, hostile->plan->forgeries, forge);
-	attack(hostile, hostile->plan->blind_shots, shoot);
+	attack(hostile, hostile->plan->floods, hostile->plan->floods_in_waves, flood);
+	attack(hostile, hostile->plan->forgeries, false, forge);
+	attack(hostile, hostile->plan->blind_shots, false, shoot);
 }

@@ -5,6 +5,15 @@
 #define START (UINT64_C(1700000000) * TICKS_PER_S)
 #define START_SPREAD_S 128
 
+/* limits.syn_entries at its least. */
+#define SYN_ENTRIES_LEAST 64
+
+/* The largest that the configuration takes. */
+#define ANNOUNCED_WSCALE_MAX 9
+
+/* Reloads and orders come while clients begin, a flood goes on, and SYN-ACKs are repeated. */
+#define OPERATOR_S 60
+
 static ticks_t
 draw_ms(struct dice *dice, uint32_t first, uint32_t last)
 {
@@ -61,8 +70,8 @@ draw_backend(struct backend_plan *backend, struct dice *dice, const struct plan 
 	draw_traits(&backend->traits, dice);
 	/* Announced scales a window below one unit to 0, which a client can't tell from a shut one.
 	 */
-	if (backend->traits.receive_buffer < UINT32_C(2) << plan->announced_wscale)
-		backend->traits.receive_buffer = UINT32_C(2) << plan->announced_wscale;
+	if (backend->traits.receive_buffer < UINT32_C(2) << ANNOUNCED_WSCALE_MAX)
+		backend->traits.receive_buffer = UINT32_C(2) << ANNOUNCED_WSCALE_MAX;
 	/* A server's own port never asks for less. */
 	if (backend->traits.mss < 536)
 		backend->traits.mss = 1460;
@@ -94,25 +103,146 @@ draw_client(struct client_plan *client, struct dice *dice, const struct plan *pl
 			.rounds = dice_between(dice, 1, 4),
 			.reuses_port = dice_chance(dice, 500),
 			.random_isn = dice_chance(dice, 300),
+			.lost_proofs = dice_chance(dice, 300) ? dice_between(dice, 1, 2) : 0,
 			.starts_at = plan->start + draw_ms(dice, 0, 10000),
 			.pause = frame_life(plan) + draw_ms(dice, 0, 3000),
 	};
 	draw_traits(&client->traits, dice);
 }
 
+static uint32_t
+draw_backlog(struct dice *dice)
+{
+	switch (dice_below(dice, 4)) {
+	case 0:
+		return dice_between(dice, 1, 4);
+	case 1:
+		return dice_between(dice, 5, 80);
+	default:
+		return 1024;
+	}
+}
+
+static void
+draw_queues(struct queue_settings *queues, struct dice *dice)
+{
+	static const uint32_t syn_backlogs[] = {1, 16, 64, 128, 1024};
+
+	*queues = (struct queue_settings){
+			.syncookies = (uint8_t)dice_below(dice, 3),
+			.abort_on_overflow = dice_chance(dice, 300),
+			.synack_retries = (uint8_t)(dice_chance(dice, 100)
+								    ? dice_between(dice, 0, 1)
+								    : dice_between(dice, 2, 6)),
+			.rules = (enum queue_rules)dice_below(dice, 4),
+			.announced_wscale = (uint8_t)dice_between(dice, 0, ANNOUNCED_WSCALE_MAX),
+			.backlog = draw_backlog(dice),
+			.max_syn_backlog = syn_backlogs[dice_below(dice, 5)],
+			.connect_window = dice_chance(dice, 300) ? dice_between(dice, 1, 3) : 1024,
+	};
+}
+
+/* Half of the backends keep their settings; few are taken out, and come back with the next version.
+ */
+static void
+draw_version(struct version *version, const struct version *before, struct dice *dice, ticks_t at)
+{
+	*version = *before;
+	version->at = at;
+	version->changes_secret = dice_chance(dice, 500);
+	for (unsigned slot = 0; slot < BACKENDS; slot++) {
+		struct queue_settings *queues = &version->queues[slot];
+
+		if (queues->is_draining || dice_chance(dice, 500))
+			draw_queues(queues, dice);
+		queues->is_draining = dice_chance(dice, 50);
+	}
+}
+
+static void
+draw_operator(struct plan *plan, struct dice *dice)
+{
+	ticks_t at = plan->start;
+
+	plan->version_count = 1;
+	for (unsigned slot = 0; slot < BACKENDS; slot++)
+		draw_queues(&plan->versions[0].queues[slot], dice);
+	if (dice_chance(dice, 500))
+		plan->version_count = dice_between(dice, 2, VERSIONS_MAX);
+	for (unsigned i = 1; i < plan->version_count; i++) {
+		at += draw_ms(dice, 0, 2 * OPERATOR_S * 1000 / VERSIONS_MAX);
+		draw_version(&plan->versions[i], &plan->versions[i - 1], dice, at);
+	}
+	plan->order_count = dice_chance(dice, 300) ? dice_between(dice, 1, ORDERS_MAX) : 0;
+	for (unsigned i = 0; i < plan->order_count; i++)
+		plan->orders[i] = (struct order){
+				.at = plan->start + draw_ms(dice, 0, OPERATOR_S * 1000),
+				.flushes = dice_chance(dice, 200),
+				.slot = dice_below(dice, BACKENDS),
+		};
+}
+
+static uint32_t
+draw_syn_entries(struct dice *dice)
+{
+	switch (dice_below(dice, 10)) {
+	case 0:
+		return 0;
+	case 1:
+	case 2:
+		return 256;
+	default:
+		return SYN_ENTRIES_LEAST;
+	}
+}
+
 static void
 draw_sluice(struct plan *plan, struct dice *dice)
 {
+	plan->workers = dice_chance(dice, 300) ? WORKERS_MAX : 1;
 	plan->connections = dice_chance(dice, 100) ? dice_between(dice, 4, 16) : 256;
-	plan->backlog = dice_chance(dice, 300) ? dice_between(dice, 1, 4) : 1024;
-	plan->connect_window = dice_chance(dice, 300) ? dice_between(dice, 1, 3) : 1024;
-	plan->abort_on_overflow = dice_chance(dice, 300);
+	plan->syn_entries = draw_syn_entries(dice);
 	plan->syn_retries = (uint8_t)dice_between(dice, 1, 4);
-	plan->announced_wscale = (uint8_t)dice_between(dice, 0, 14);
+	plan->foreign_cookies = dice_chance(dice, 200);
 	plan->poll_interval = dice_chance(dice, 500) ? 0 : draw_ms(dice, 0, 20);
 	plan->nic_verifies = dice_chance(dice, 500);
 	if (!plan->is_clean && dice_chance(dice, 200))
 		plan->buffer_refusals = dice_between(dice, 1, 300);
+	draw_operator(plan, dice);
+}
+
+bool
+plan_ever_aborts(const struct plan *plan)
+{
+	for (unsigned i = 0; i < plan->version_count; i++)
+		for (unsigned slot = 0; slot < BACKENDS; slot++)
+			if (plan->versions[i].queues[slot].abort_on_overflow)
+				return true;
+	return false;
+}
+
+uint8_t
+plan_least_retries(const struct plan *plan)
+{
+	uint8_t least = UINT8_MAX;
+
+	for (unsigned i = 0; i < plan->version_count; i++)
+		for (unsigned slot = 0; slot < BACKENDS; slot++)
+			if (plan->versions[i].queues[slot].synack_retries < least)
+				least = plan->versions[i].queues[slot].synack_retries;
+	return least;
+}
+
+uint8_t
+plan_most_retries(const struct plan *plan)
+{
+	uint8_t most = 0;
+
+	for (unsigned i = 0; i < plan->version_count; i++)
+		for (unsigned slot = 0; slot < BACKENDS; slot++)
+			if (plan->versions[i].queues[slot].synack_retries > most)
+				most = plan->versions[i].queues[slot].synack_retries;
+	return most;
 }
 
 void
@@ -131,6 +261,7 @@ plan_draw(struct plan *plan, uint64_t seed, struct dice *dice)
 	for (unsigned i = 0; i < plan->clients; i++)
 		draw_client(&plan->client[i], dice, plan);
 	plan->floods = dice_chance(dice, 300) ? dice_between(dice, 1, 1000) : 0;
+	plan->floods_in_waves = dice_chance(dice, 400);
 	plan->forgeries = dice_chance(dice, 300) ? dice_between(dice, 1, 500) : 0;
 	plan->blind_shots = dice_chance(dice, 300) ? dice_between(dice, 1, 500) : 0;
 }

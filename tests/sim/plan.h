@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the seed decides before anything happens: the network, Sluice's settings, who takes part and
- * how they behave. Everything is within bounds under which an honest client must get its end.
+ * What the seed decides before anything happens: the network, Sluice's settings and when they are
+ * changed, who takes part and how they behave. Everything is within bounds under which an honest
+ * client must get its end.
  */
 #ifndef SLUICE_TESTS_SIM_PLAN_H
 #define SLUICE_TESTS_SIM_PLAN_H
@@ -9,6 +10,7 @@
 #include "address.h"
 #include "endpoint.h"
 #include "link.h"
+#include "table/snapshot.h"
 
 enum cable { CABLE_FROM_CLIENTS, CABLE_TO_CLIENTS, CABLE_TO_BACKENDS, CABLE_FROM_BACKENDS, CABLES };
 
@@ -35,9 +37,42 @@ struct client_plan {
 	unsigned rounds; /**< connections one after the other */
 	bool reuses_port;
 	bool random_isn;
+	unsigned lost_proofs; /**< how many of a round's first ACKs never leave the client */
 	ticks_t starts_at;
 	ticks_t pause; /**< between two rounds, longer than any frame lives */
 };
+
+/** What a reload may change about one backend. */
+struct queue_settings {
+	uint8_t syncookies;
+	bool abort_on_overflow;
+	uint8_t synack_retries;
+	enum queue_rules rules;
+	uint8_t announced_wscale;
+	bool is_draining;
+	uint32_t backlog;
+	uint32_t max_syn_backlog;
+	uint32_t connect_window;
+};
+
+/** A configuration, in force from one moment on. */
+struct version {
+	ticks_t at;
+	bool changes_secret;
+	struct queue_settings queues[BACKENDS];
+};
+
+#define VERSIONS_MAX 7
+
+/** An operator's command. */
+struct order {
+	ticks_t at;
+	bool flushes; /**< all of a backend's clients; else lists half-open ones */
+	unsigned slot;
+};
+
+#define ORDERS_MAX 4
+#define WORKERS_MAX 2
 
 struct plan {
 	uint64_t seed;
@@ -47,15 +82,18 @@ struct plan {
 	struct link_quality cables[CABLES];
 
 	/* Sluice. */
-	uint32_t connections;
-	uint32_t backlog;
-	uint32_t connect_window;
-	bool abort_on_overflow;
+	unsigned workers;
+	uint32_t connections; /**< per worker */
+	uint32_t syn_entries; /**< per worker */
 	uint8_t syn_retries;
-	uint8_t announced_wscale;
+	bool foreign_cookies;
 	ticks_t poll_interval;	  /**< longest wait of a frame in the port */
 	uint32_t buffer_refusals; /**< in a thousand */
 	bool nic_verifies;
+	unsigned version_count; /**< at least 1: the first is there from the start */
+	struct version versions[VERSIONS_MAX];
+	unsigned order_count;
+	struct order orders[ORDERS_MAX];
 
 	struct backend_plan backends[BACKENDS];
 	unsigned clients;
@@ -63,10 +101,18 @@ struct plan {
 
 	/* Hostile packets, spread over the first half minute. */
 	uint32_t floods;
+	bool floods_in_waves; /**< within a moment, every few seconds */
 	uint32_t forgeries;
 	uint32_t blind_shots;
 };
 
 void plan_draw(struct plan *plan, uint64_t seed, struct dice *dice);
+
+/** True when any version resets clients that meet a full accept ring. */
+bool plan_ever_aborts(const struct plan *plan);
+
+/** The least and the most tcp_synack_retries of all versions. */
+uint8_t plan_least_retries(const struct plan *plan);
+uint8_t plan_most_retries(const struct plan *plan);
 
 #endif

@@ -8,6 +8,7 @@
 #include "host_client.h"
 #include "host_server.h"
 #include "hostile.h"
+#include "operator.h"
 
 /* Longer than any host stays silent that has something to say. */
 #define OPEN_MAX (60 * TICKS_PER_S)
@@ -26,6 +27,7 @@ struct sim {
 	struct checker checker;
 	struct link cables[CABLES];
 	struct appliance appliance;
+	struct operator operator;
 	struct host_server server;
 	struct host_client clients[CLIENTS_MAX];
 	struct hostile hostile;
@@ -112,6 +114,27 @@ people(struct sim *sim)
 }
 
 static void
+sluice_begin(struct sim *sim, uint8_t filler)
+{
+	sim->appliance = (struct appliance){
+			.plan = &sim->plan,
+			.clock = &sim->clock,
+			.dice = &sim->dice,
+			.checker = &sim->checker,
+	};
+	sim->operator=(struct operator){
+			.plan = &sim->plan,
+			.clock = &sim->clock,
+			.dice = &sim->dice,
+			.checker = &sim->checker,
+			.appliance = &sim->appliance,
+			.filler = filler,
+	};
+	operator_start(&sim->operator);
+	appliance_start(&sim->appliance, filler);
+}
+
+static void
 sim_begin(struct sim *sim, uint64_t seed, FILE *out, uint8_t filler)
 {
 	memset(sim, 0, sizeof(*sim));
@@ -120,7 +143,7 @@ sim_begin(struct sim *sim, uint64_t seed, FILE *out, uint8_t filler)
 	clock_init(&sim->clock, sim->plan.start);
 	trace_init(&sim->trace, out, sim->plan.start);
 	checker_init(&sim->checker, &sim->plan, &sim->clock, &sim->trace);
-	appliance_init(&sim->appliance, &sim->plan, &sim->clock, &sim->dice, &sim->checker, filler);
+	sluice_begin(sim, filler);
 	lay_cables(sim);
 	people(sim);
 }
@@ -134,12 +157,22 @@ abnormal_rounds(const struct sim *sim)
 	return ends[ROUND_RESET] + ends[ROUND_ABORTED] + ends[ROUND_SILENT];
 }
 
+/* From a SYN to the end of its entry, if no SYN-ACK is ever repeated for want of buffers: 63 s with
+ * five retries. */
+static ticks_t
+half_open_max(const struct plan *plan)
+{
+	return (UINT64_C(2) << plan_most_retries(plan)) * TICKS_PER_S;
+}
+
 /* Nothing was sent for so long: what closed normally is first no longer open, then forgotten. */
 static void
 check_quiet(struct sim *sim, ticks_t quiet)
 {
 	if (quiet > OPEN_MAX && appliance_open(&sim->appliance) > abnormal_rounds(sim))
 		checker_fault(&sim->checker, -1, "closed connections count as open");
+	if (quiet > half_open_max(&sim->plan))
+		appliance_check_half_open(&sim->appliance);
 	if (quiet > CLOSED_MAX && appliance_connections(&sim->appliance) > abnormal_rounds(sim))
 		checker_fault(&sim->checker, -1, "closed connections are kept");
 }
@@ -184,6 +217,7 @@ sim_run(uint64_t seed, FILE *out, uint8_t filler)
 	memcpy(result.ends, sim->checker.ends, sizeof(result.ends));
 	host_server_fini(&sim->server);
 	appliance_fini(&sim->appliance);
+	operator_fini(&sim->operator);
 	clock_fini(&sim->clock);
 	free(sim);
 	return result;

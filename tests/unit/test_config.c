@@ -65,6 +65,8 @@ test_defaults(void **state)
 	assert_int_equal(config->eal_count, 0);
 	assert_int_equal(config->connections_per_worker, 1048576);
 	assert_int_equal(config->ip6_connections_per_worker, 1048576);
+	assert_int_equal(config->syn_entries_per_worker, 65536);
+	assert_int_equal(config->drain_s, 0);
 	assert_int_equal(config->mbufs, 65536);
 	assert_int_equal(config->backends_max, 1024);
 	assert_int_equal(config->backend_count, 1);
@@ -76,7 +78,7 @@ test_defaults(void **state)
 	assert_int_equal(backend->backlog, 4096);
 	assert_int_equal(backend->somaxconn, 4096);
 	assert_int_equal(backend->tcp_max_syn_backlog, 1024);
-	assert_int_equal(backend->tcp_syncookies, 2);
+	assert_int_equal(backend->tcp_syncookies, 1);
 	assert_int_equal(backend->tcp_abort_on_overflow, 0);
 	assert_int_equal(backend->tcp_synack_retries, 5);
 	assert_int_equal(backend->tcp_syn_retries, 3);
@@ -106,9 +108,10 @@ test_everything(void **state)
 			"   \"checksum\": \"partial\", \"mtu\": 0,\n"
 			"   \"qinq_outer\": \"0x88a8\"}},\n"
 			" \"workers\": {\"cpus\": [5, 2, 1023]}, \"eal\": [\"-n\", \"4\"],\n"
-			" \"control\": {\"cpu\": 5, \"socket\": \"/tmp/x\"},\n"
+			" \"control\": {\"cpu\": 5, \"socket\": \"/tmp/x\", \"drain_s\": 60},\n"
 			" \"limits\": {\"connections_per_worker\": 10,\n"
-			"  \"ipv6_connections_per_worker\": 0},\n"
+			"  \"ipv6_connections_per_worker\": 0,\n"
+			"  \"syn_entries_per_worker\": 0},\n"
 			" \"keys\": {\"secret_file\": \"/etc/sluice/secret\"}}";
 	struct config *config = parse(text);
 	const struct backend_config *a = &config->backends[0];
@@ -148,6 +151,8 @@ test_everything(void **state)
 	assert_int_equal(config->worker_cpus[2], 1023);
 	assert_int_equal(config->control_cpu, 5);
 	assert_string_equal(config->control_socket, "/tmp/x");
+	assert_int_equal(config->drain_s, 60);
+	assert_int_equal(config->syn_entries_per_worker, 0);
 	assert_string_equal(config->secret_file, "/etc/sluice/secret");
 	assert_int_equal(config->eal_count, 2);
 	assert_string_equal(config->eal[0], "-n");
@@ -274,13 +279,11 @@ expect_refused(enum config_scope where, const struct config_key *key, json_t *va
 static void
 expect_range(enum config_scope where, const struct config_key *key)
 {
-	const char *below = key->below != NULL && key->min > 0 ? key->below : "out of range";
-
 	/* Its default follows connections_per_worker, which bounds it too. */
 	if (strcmp(key->name, "ipv6_connections_per_worker") != 0)
 		expect_taken(where, key, key->max);
 	expect_taken(where, key, key->min);
-	expect_refused(where, key, json_integer(key->min - 1), below);
+	expect_refused(where, key, json_integer(key->min - 1), "out of range");
 	expect_refused(where, key, json_integer(key->max + 1), "out of range");
 	expect_refused(where, key, json_integer(INT64_MIN), "out of range");
 	expect_refused(where, key, json_integer(INT64_MAX), "out of range");
@@ -313,7 +316,7 @@ test_integers(void **state)
 			expect_range(CONFIG_SCOPE_BACKEND, &keys[i]);
 		tested++;
 	}
-	assert_int_equal(tested, 19);
+	assert_int_equal(tested, 21);
 }
 
 /* 5. Every string of every choice means its own enumerator. */

@@ -117,14 +117,17 @@ static const struct bad shape_cases[] = {
 						"allowed " BACKEND_KEYS ")"}},
 		{8, WITH("'limits': {'a b': 1, '': 2, 'c\\u0009.d': 3}"),
 				{"f:2: limits['a b']: unknown key (value 1; allowed "
-				 "connections_per_worker, ipv6_connections_per_worker, mbufs, "
+				 "connections_per_worker, ipv6_connections_per_worker, "
+				 "syn_entries_per_worker, mbufs, "
 				 "backends)",
 						"f:2: limits['']: unknown key (value 2; allowed "
 						"connections_per_worker, "
-						"ipv6_connections_per_worker, mbufs, backends)",
+						"ipv6_connections_per_worker, "
+						"syn_entries_per_worker, mbufs, backends)",
 						"f:2: limits['c\\x09.d']: unknown key (value 3; "
 						"allowed connections_per_worker, "
-						"ipv6_connections_per_worker, mbufs, backends)"}},
+						"ipv6_connections_per_worker, "
+						"syn_entries_per_worker, mbufs, backends)"}},
 		{9, WITH("'eal': [],\n'eal': []"),
 				{"f:3: eal: key repeated (value []; first in line 2)"}},
 		{10, WITH("'control': {'cpu': 1,\n'c\\u0070u': 2,\n'cpu': 3000}"),
@@ -272,14 +275,17 @@ static const struct bad key_cases[] = {
 						REFUSED(7, "--main-lcore=1"), REFUSED(8, "--lc=1"),
 						REFUSED(9, "--")}},
 #undef REFUSED
-		{48, WITH("'queues': {'tcp_syncookies': 0}"),
-				{"f:2: queues.tcp_syncookies: only 2 (always) is supported by this "
-				 "version (value 0; allowed 2)"}},
-		{49, WITH("'queues': {'tcp_syncookies': 1}"),
-				{"f:2: queues.tcp_syncookies: only 2 (always) is supported by this "
-				 "version (value 1; allowed 2)"}},
+		{48, WITH("'control': {'drain_s': 86401,\n'drain': 1}"),
+				{"f:2: control.drain_s: out of range (value 86401; allowed "
+				 "0..86400)",
+						"f:3: control.drain: unknown key; did you mean "
+						"'drain_s'? (value 1; allowed cpu, socket, "
+						"drain_s)"}},
+		{49, WITH("'limits': {'syn_entries_per_worker': 4194305}"),
+				{"f:2: limits.syn_entries_per_worker: out of range (value 4194305; "
+				 "allowed 0 or 64..4194304)"}},
 		{50, WITH("'queues': {'tcp_syncookies': 3,\n'tcp_syn_retries': -1}"),
-				{"f:2: queues.tcp_syncookies: out of range (value 3; allowed 2)",
+				{"f:2: queues.tcp_syncookies: out of range (value 3; allowed 0..2)",
 						"f:3: queues.tcp_syn_retries: out of range (value "
 						"-1; allowed 1..10)"}},
 		{51, WITH("'queues': {'queue_rules': 'linux-5.10'}"),
@@ -395,7 +401,7 @@ static const struct bad backend_cases[] = {
 		{88,
 				WITH_BACKENDS("{'name': 'a', 'address': '10.0.0.3', 'port': "
 					      "80,\n'backlog': 0, "
-					      "'somaxconn': 0,\n'tcp_syncookies': 1, "
+					      "'somaxconn': 0,\n'tcp_syncookies': 3, "
 					      "'announced_mss': 87,\n"
 					      "'announced_wscale': 10, 'connect_window': '9',\n"
 					      "'max_connections': 1}"),
@@ -403,8 +409,8 @@ static const struct bad backend_cases[] = {
 				 "1..1048576)",
 						"f:3: backends[0].backlog: out of range (value 0; "
 						"allowed 1..1048576)",
-						"f:4: backends[0].tcp_syncookies: only 2 (always) "
-						"is supported by this version (value 1; allowed 2)",
+						"f:4: backends[0].tcp_syncookies: out of range "
+						"(value 3; allowed 0..2)",
 						"f:4: backends[0].announced_mss: out of range "
 						"(value 87; allowed 88..65495)",
 						"f:5: backends[0].connect_window: not an integer "
@@ -438,7 +444,8 @@ static const struct bad multi_cases[] = {
 						"f:4: limits.mbuf: unknown key; did you mean "
 						"'mbufs'? (value 1; allowed "
 						"connections_per_worker, "
-						"ipv6_connections_per_worker, mbufs, backends)",
+						"ipv6_connections_per_worker, "
+						"syn_entries_per_worker, mbufs, backends)",
 						"f:5: queues.tcp_abort_on_overflow: not an integer "
 						"(value true; allowed 0..1)",
 						"f:8: backends[1].port: not an integer (value "

@@ -72,7 +72,7 @@ test_established(void **state)
 			assert_int_equal(tsval, f.synack_tsval);
 			assert_int_equal(tsecr, f.client_tsval);
 		}
-		assert_int_equal(w->occupancy[versions[i & 1] == 6], 0);
+		assert_int_equal(w->shared[versions[i & 1] == 6].accept, 0);
 		assert_int_equal(world_counter(w, versions[i & 1] == 6, COUNTER_CurrEstab), 1);
 		world_free(w);
 	}
@@ -127,7 +127,7 @@ test_pitfall_12_refused(void **state)
 	assert_int_equal(out.packet.seq, f.iss + 1);
 	assert_int_equal(out.packet.ack, f.client_isn + 1);
 	assert_int_equal(world_connections(w), 0);
-	assert_int_equal(w->occupancy[0], 0);
+	assert_int_equal(w->shared[0].accept, 0);
 	assert_int_equal(world_counter(w, 0, COUNTER_AttemptFails), 1);
 	world_free(w);
 }
@@ -165,7 +165,7 @@ test_pitfall_12_silent(void **state)
 		assert_int_equal(packet.seq, f.iss + 1);
 		assert_int_equal(packet.ack, f.client_isn + 1);
 		assert_int_equal(world_connections(w), 0);
-		assert_int_equal(w->occupancy[1], 0);
+		assert_int_equal(w->shared[1].accept, 0);
 		world_free(w);
 	}
 }
@@ -300,7 +300,7 @@ test_client_reset(void **state)
 	assert_int_equal(out.packet.flags, PACKET_RST);
 	assert_int_equal(out.packet.seq, a.client_isn + 1);
 	assert_int_equal(world_connections(w), 0);
-	assert_int_equal(w->occupancy[0], 0);
+	assert_int_equal(w->shared[0].accept, 0);
 	world_nothing_emitted(w);
 	world_free(w);
 }
@@ -319,7 +319,7 @@ test_connect_window(void **state)
 		flows[i] = flow_script_default(4, (uint16_t)(40000 + i));
 		prove(w, &flows[i], i < 2 ? REASON_ack_connecting : REASON_ack_queued);
 	}
-	assert_int_equal(w->occupancy[0], 6);
+	assert_int_equal(w->shared[0].accept, 6);
 
 	/* A waiting client repeats itself: absorbed. */
 	packet = flow_ack(&flows[3]);
@@ -329,7 +329,7 @@ test_connect_window(void **state)
 		packet = flow_synack(&flows[i]);
 		assert_int_equal(world_send(w, SIDE_BACKEND, &packet).reason,
 				REASON_backend_connected);
-		assert_int_equal(w->occupancy[0], 5 - i);
+		assert_int_equal(w->shared[0].accept, 5 - i);
 		/* The next SYN, if any, then the window update. */
 		assert_int_equal(w->emitted_count, i + 2 < ARRAY_COUNT(flows) ? 2 : 1);
 		if (i + 2 < ARRAY_COUNT(flows)) {

@@ -70,7 +70,9 @@ jar_at(ticks_t now)
 	struct jar jar;
 
 	memset(&jar, 0xa5, sizeof(jar));
-	jar_init(&jar, &master, now);
+	struct cookie_plan plan = cookie_plan_make(&master);
+
+	jar_init(&jar, &plan, now);
 	return jar;
 }
 
@@ -471,7 +473,9 @@ test_domains(void **state)
 		struct cookie cookie = cookie_encode(&jar, &tuple, &syn);
 		struct cookie_proof proof;
 
-		jar_init(&foreign, &stranger, EPOCH * n);
+		struct cookie_plan plan = cookie_plan_make(&stranger);
+
+		jar_init(&foreign, &plan, EPOCH * n);
 		assert_int_equal(check_ack(&foreign, &tuple, &syn, cookie, &proof), COOKIE_INVALID);
 
 		other = tuple;

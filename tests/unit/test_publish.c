@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* From configuration to what a worker loads. */
+/* From configuration to what a worker loads, and how what it loaded before ends. */
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
+#include <rte_rcu_qsbr.h>
 
 #include "control/publish.h"
 
@@ -60,34 +62,98 @@ test_from_config(void **state)
 	}
 }
 
-/* 2. Each publication gives back the one before. */
+static struct rte_rcu_qsbr *
+qsbr_new(unsigned threads)
+{
+	struct rte_rcu_qsbr *qsbr = aligned_alloc(
+			CACHE_LINE_SIZE, cache_align(rte_rcu_qsbr_get_memsize(threads)));
+
+	assert_non_null(qsbr);
+	assert_int_equal(rte_rcu_qsbr_init(qsbr, threads), 0);
+	for (unsigned i = 0; i < threads; i++) {
+		assert_int_equal(rte_rcu_qsbr_thread_register(qsbr, i), 0);
+		rte_rcu_qsbr_thread_online(qsbr, i);
+	}
+	return qsbr;
+}
+
+/* 2. Without readers the snapshot before ends at once; with them it waits for the slowest. */
 static void
 test_publish(void **state)
 {
 	static struct backend_config backends[1];
 	struct config config = config_of(1, backends);
-	struct snapshot *first = snapshot_from_config(&config, 1, 7);
-	struct snapshot *second = snapshot_from_config(&config, 2, 7);
+	struct rte_rcu_qsbr *qsbr = qsbr_new(2);
+	struct publication publication;
 	const struct snapshot *where = NULL;
 
 	(void)state;
-	assert_null(snapshot_publish(&where, first));
-	assert_ptr_equal(where, first);
-	assert_ptr_equal(snapshot_publish(&where, second), first);
-	assert_ptr_equal(where, second);
-	snapshot_free(first);
-	snapshot_free(second);
+	publication_init(&publication, &where, NULL);
+	for (unsigned i = 1; i <= 2 * PUBLICATION_RETIRED_MAX; i++) {
+		publication_publish(&publication, snapshot_from_config(&config, i, 7));
+		assert_int_equal(snapshot_generation(where), i);
+		assert_int_equal(publication_reclaim(&publication), 0);
+	}
+	publication_fini(&publication);
+	assert_null(where);
+
+	publication_init(&publication, &where, qsbr);
+	publication_publish(&publication, snapshot_from_config(&config, 1, 7));
+	assert_int_equal(publication_reclaim(&publication), 0);
+	publication_publish(&publication, snapshot_from_config(&config, 2, 7));
+	rte_rcu_qsbr_quiescent(qsbr, 0);
+	assert_int_equal(publication_reclaim(&publication), 1);
+	publication_publish(&publication, snapshot_from_config(&config, 3, 7));
+	rte_rcu_qsbr_quiescent(qsbr, 1);
+	assert_int_equal(publication_reclaim(&publication), 1);
+	rte_rcu_qsbr_quiescent(qsbr, 0);
+	assert_int_equal(publication_reclaim(&publication), 0);
+	assert_int_equal(snapshot_generation(where), 3);
+	publication_fini(&publication);
+	free(qsbr);
 	snapshot_free(NULL);
 }
 
-enum { PUBLICATIONS = 200 };
+/* 3. There is room for 256 that wait for a worker that stands still, not for more; once it moves or
+ * goes offline there is room again. */
+static void
+test_room(void **state)
+{
+	static struct backend_config backends[1];
+	struct config config = config_of(1, backends);
+	struct rte_rcu_qsbr *qsbr = qsbr_new(1);
+	struct publication publication;
+	const struct snapshot *where = NULL;
+
+	(void)state;
+	publication_init(&publication, &where, qsbr);
+	publication_publish(&publication, snapshot_from_config(&config, 0, 7));
+	for (unsigned i = 1; i <= PUBLICATION_RETIRED_MAX; i++) {
+		assert_true(publication_has_room(&publication));
+		publication_publish(&publication, snapshot_from_config(&config, i, 7));
+		assert_int_equal(publication_reclaim(&publication), i);
+	}
+	assert_false(publication_has_room(&publication));
+	rte_rcu_qsbr_quiescent(qsbr, 0);
+	assert_int_equal(publication_reclaim(&publication), 0);
+	assert_true(publication_has_room(&publication));
+	publication_publish(&publication, snapshot_from_config(&config, 1000, 7));
+	rte_rcu_qsbr_thread_offline(qsbr, 0);
+	assert_int_equal(publication_reclaim(&publication), 0);
+	publication_fini(&publication);
+	free(qsbr);
+}
+
+enum { PUBLICATIONS = 2000 };
 
 struct reader {
 	const struct snapshot *where;
+	struct rte_rcu_qsbr *qsbr;
 	unsigned wrong;
 };
 
-/* Loads as a worker does, until the last generation has come. */
+/* Loads as a worker does, until the last generation has come. A snapshot freed too early is what
+ * the sanitizers would see here. */
 static void *
 read_snapshots(void *argument)
 {
@@ -101,32 +167,38 @@ read_snapshots(void *argument)
 				snapshot_at(snapshot, 2)->backlog != 3)
 			reader->wrong++;
 		generation = snapshot_generation(snapshot);
+		rte_rcu_qsbr_quiescent(reader->qsbr, 0);
 	}
+	rte_rcu_qsbr_thread_offline(reader->qsbr, 0);
 	return NULL;
 }
 
-/* 3. A thread that loads meanwhile sees whole snapshots, never an older one again. */
+/* 4. A thread that loads meanwhile sees whole snapshots, never an older one again. */
 static void
 test_publish_to_thread(void **state)
 {
 	static struct backend_config backends[3];
 	struct config config = config_of(3, backends);
-	struct snapshot *snapshots[PUBLICATIONS + 1];
-	struct reader reader = {0};
+	struct reader reader = {.qsbr = qsbr_new(1)};
+	struct publication publication;
 	pthread_t thread;
 
 	(void)state;
-	snapshots[0] = snapshot_from_config(&config, 0, 7);
-	snapshot_publish(&reader.where, snapshots[0]);
+	publication_init(&publication, &reader.where, reader.qsbr);
+	publication_publish(&publication, snapshot_from_config(&config, 0, 7));
 	assert_int_equal(pthread_create(&thread, NULL, read_snapshots, &reader), 0);
 	for (unsigned i = 1; i <= PUBLICATIONS; i++) {
-		snapshots[i] = snapshot_from_config(&config, i, i);
-		assert_ptr_equal(snapshot_publish(&reader.where, snapshots[i]), snapshots[i - 1]);
+		while (!publication_has_room(&publication)) {
+			sched_yield();
+			publication_reclaim(&publication);
+		}
+		publication_publish(&publication, snapshot_from_config(&config, i, i));
 	}
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	assert_int_equal(reader.wrong, 0);
-	for (unsigned i = 0; i <= PUBLICATIONS; i++)
-		snapshot_free(snapshots[i]);
+	assert_int_equal(publication_reclaim(&publication), 0);
+	publication_fini(&publication);
+	free(reader.qsbr);
 }
 
 int
@@ -135,6 +207,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(test_from_config),
 			cmocka_unit_test(test_publish),
+			cmocka_unit_test(test_room),
 			cmocka_unit_test(test_publish_to_thread),
 	};
 

@@ -8,18 +8,10 @@
 
 #include <cmocka.h>
 
-#include "control/publish.h"
-#include "control/stats.h"
+#include "registry_world.h"
 
-#define WORKERS 3
+#define WORKERS WORLD_WORKERS
 #define BACKENDS 2
-
-struct setting {
-	struct worker_counters counters[WORKERS];
-	struct backend_counters backends[WORKERS][BACKENDS];
-	struct stats_worker workers[WORKERS];
-	struct snapshot *snapshot;
-};
 
 /* A number that no other (kind, index, worker) has, so that a mix-up changes a sum. */
 static uint64_t
@@ -41,19 +33,14 @@ number_sum(unsigned kind, unsigned index)
 
 enum { KIND_RECEIVED, KIND_REASON, KIND_EMITTED, KIND_OTHER, KIND_BACKEND };
 
-static void
-setting_fill(struct setting *setting)
+/* Backends web in slot 0 and mail in slot 1, every counter with a number of its own. */
+static struct registry_world *
+world_new(void)
 {
-	static struct backend_config configs[BACKENDS] = {
-			/* Slots are not places in the file. */
-			{.name = "web", .slot = 1, .port = 80, .family = FAMILY_IP4},
-			{.name = "mail", .slot = 0, .port = 25, .family = FAMILY_IP4},
-	};
-	struct config config = {.backend_count = BACKENDS, .backends = configs};
+	struct registry_world *world = registry_world_new(WEB "," MAIL, NULL);
 
-	memset(setting, 0, sizeof(*setting));
 	for (unsigned w = 0; w < WORKERS; w++) {
-		struct worker_counters *counters = &setting->counters[w];
+		struct worker_counters *counters = &world->worker_counters[w];
 
 		for (unsigned i = 0; i < SIDE_COUNT; i++)
 			counters->received[i] = number(KIND_RECEIVED, i, w);
@@ -66,17 +53,12 @@ setting_fill(struct setting *setting)
 		counters->ticks_late = number(KIND_OTHER, 2, w);
 		for (unsigned slot = 0; slot < BACKENDS; slot++) {
 			for (unsigned i = 0; i < BACKEND_COUNTER_COUNT; i++)
-				setting->backends[w][slot].values[i] =
+				world->counters[w][slot].values[i] =
 						number(KIND_BACKEND + slot, i, w);
 		}
-		setting->workers[w] = (struct stats_worker){
-				.cpu = 10 + w,
-				.counters = counters,
-				.backends = setting->backends[w],
-		};
+		world->workers[w].cpu = 10 + w;
 	}
-	setting->snapshot = snapshot_from_config(&config, 99, 7);
-	assert_non_null(setting->snapshot);
+	return world;
 }
 
 static uint64_t
@@ -100,9 +82,9 @@ expect_backends(const json_t *stats)
 	for (unsigned i = 0; i < BACKEND_COUNTER_COUNT; i++) {
 		const char *name = backend_counter_name((enum backend_counter)i);
 
-		assert_int_equal(at(json_object_get(backends, "mail"), name),
-				number_sum(KIND_BACKEND + 0, i));
 		assert_int_equal(at(json_object_get(backends, "web"), name),
+				number_sum(KIND_BACKEND + 0, i));
+		assert_int_equal(at(json_object_get(backends, "mail"), name),
 				number_sum(KIND_BACKEND + 1, i));
 		assert_int_equal(at(total, name),
 				number_sum(KIND_BACKEND + 0, i) + number_sum(KIND_BACKEND + 1, i));
@@ -144,19 +126,17 @@ expect_workers(const json_t *stats)
 	}
 }
 
-/* 1. Everything, from three workers and two backends. */
+/* 1. Everything, from all workers and two backends. */
 static void
 test_sums(void **state)
 {
-	struct setting setting;
-	json_t *stats;
+	struct registry_world *world = world_new();
+	json_t *stats = stats_json(&world->registry);
 
 	(void)state;
-	setting_fill(&setting);
-	stats = stats_json(setting.snapshot, setting.workers, WORKERS);
 	assert_non_null(stats);
 	assert_int_equal(json_object_size(stats), 8);
-	assert_int_equal(at(stats, "generation"), 99);
+	assert_int_equal(at(stats, "generation"), 1);
 	assert_int_equal(at(stats, "received"),
 			number_sum(KIND_RECEIVED, 0) + number_sum(KIND_RECEIVED, 1));
 	assert_int_equal(at(stats, "connections"), number_sum(KIND_OTHER, 1));
@@ -164,30 +144,71 @@ test_sums(void **state)
 	expect_reasons(stats);
 	expect_workers(stats);
 	json_decref(stats);
-	snapshot_free(setting.snapshot);
+	registry_world_free(world);
 }
 
-/* 2. Nothing counted, no backend, no worker: every name is there, and 0. */
+/* 2. Nothing counted, no backend: every name is there, and 0. */
 static void
 test_empty(void **state)
 {
-	struct config config = {0};
-	struct snapshot *snapshot = snapshot_from_config(&config, 1, 7);
-	json_t *stats = stats_json(snapshot, NULL, 0);
-	const json_t *value;
+	struct registry_world *world = registry_world_new("", NULL);
+	json_t *stats = stats_json(&world->registry);
+	json_t *value;
 	const char *name;
 
 	(void)state;
 	assert_non_null(stats);
 	assert_int_equal(at(stats, "received"), 0);
 	assert_int_equal(json_object_size(json_object_get(stats, "backends")), 0);
-	assert_int_equal(json_array_size(json_object_get(stats, "workers")), 0);
+	assert_int_equal(json_array_size(json_object_get(stats, "workers")), WORKERS);
 	assert_int_equal(json_object_size(json_object_get(stats, "total")), BACKEND_COUNTER_COUNT);
 	assert_int_equal(json_object_size(json_object_get(stats, "reasons")), REASON_COUNT - 1);
 	json_object_foreach(json_object_get(stats, "reasons"), name, value)
 			assert_int_equal(json_integer_value(value), 0);
 	json_decref(stats);
-	snapshot_free(snapshot);
+	registry_world_free(world);
+}
+
+/* 3. One backend alone: its counters, and the totals of all. */
+static void
+test_netstat_of_one(void **state)
+{
+	struct registry_world *world = world_new();
+	json_t *stats = stats_netstat(&world->registry, registry_find(&world->registry, "mail"));
+	const json_t *backends = json_object_get(stats, "backends");
+
+	(void)state;
+	assert_int_equal(json_object_size(stats), 4);
+	assert_int_equal(json_object_size(backends), 1);
+	assert_int_equal(at(json_object_get(backends, "mail"), "ListenDrops"),
+			number_sum(KIND_BACKEND + 1, COUNTER_ListenDrops));
+	assert_int_equal(at(json_object_get(stats, "total"), "ListenDrops"),
+			number_sum(KIND_BACKEND + 0, COUNTER_ListenDrops) +
+					number_sum(KIND_BACKEND + 1, COUNTER_ListenDrops));
+	expect_reasons(stats);
+	json_decref(stats);
+	registry_world_free(world);
+}
+
+/* 4. A removed backend is listed by another name while it drains; afterwards the totals still
+ * count it. */
+static void
+test_removed(void **state)
+{
+	struct registry_world *world = world_new();
+	json_t *stats;
+
+	(void)state;
+	world->shared[1].accept = 1;
+	registry_world_write(world, WEB, "");
+	registry_world_reload(world);
+	stats = stats_json(&world->registry);
+	assert_non_null(json_object_get(json_object_get(stats, "backends"), "mail~1"));
+	assert_int_equal(at(json_object_get(stats, "total"), "ListenDrops"),
+			number_sum(KIND_BACKEND + 0, COUNTER_ListenDrops) +
+					number_sum(KIND_BACKEND + 1, COUNTER_ListenDrops));
+	json_decref(stats);
+	registry_world_free(world);
 }
 
 /* Fails every allocation after a number of them. jansson hands no context to its allocators. */
@@ -211,27 +232,26 @@ release(void *memory)
 	free(memory);
 }
 
-/* 3. Memory that ends at any allocation: NULL, and all of it given back. */
+/* 5. Memory that ends at any allocation: NULL, and all of it given back. */
 static void
 test_out_of_memory(void **state)
 {
-	struct setting setting;
+	struct registry_world *world = world_new();
 	json_t *stats = NULL;
 	unsigned enough;
 
 	(void)state;
-	setting_fill(&setting);
 	json_set_alloc_funcs(allocate, release);
 	for (enough = 0; stats == NULL; enough++) {
 		assert_int_equal(allocations_held, 0);
 		allocations_left = enough;
-		stats = stats_json(setting.snapshot, setting.workers, WORKERS);
+		stats = stats_json(&world->registry);
 	}
 	json_decref(stats);
 	assert_int_equal(allocations_held, 0);
 	assert_true(enough > REASON_COUNT + 3 * BACKEND_COUNTER_COUNT);
 	json_set_alloc_funcs(malloc, free);
-	snapshot_free(setting.snapshot);
+	registry_world_free(world);
 }
 
 int
@@ -240,6 +260,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(test_sums),
 			cmocka_unit_test(test_empty),
+			cmocka_unit_test(test_netstat_of_one),
+			cmocka_unit_test(test_removed),
 			cmocka_unit_test(test_out_of_memory),
 	};
 

@@ -14,13 +14,14 @@ static void
 test_limits(void **state)
 {
 	static const struct sluice_limits bad[] = {
-			{0, 0, 1},
-			{(UINT32_C(1) << 26) + 1, 0, 1},
-			{10, 11, 1},
-			{10, 0, 0},
-			{10, 0, 65536},
+			{0, 0, 1, 0},
+			{(UINT32_C(1) << 26) + 1, 0, 1, 0},
+			{10, 11, 1, 0},
+			{10, 0, 0, 0},
+			{10, 0, 65536, 0},
 	};
-	static const struct sluice_limits good[] = {{1, 0, 1}, {1, 1, 1}, {1000, 500, 65535}};
+	static const struct sluice_limits good[] = {
+			{1, 0, 1, 0}, {1, 1, 1, 0}, {1000, 500, 65535, 0}};
 	_Alignas(CACHE_LINE_SIZE) static uint8_t memory[64];
 
 	(void)state;
@@ -37,8 +38,8 @@ test_limits(void **state)
 static void
 test_memory(void **state)
 {
-	const struct sluice_limits million = {1000000, 0, 1}, two_millions = {2000000, 0, 1};
-	const struct sluice_limits ip6 = {1000000, 1000000, 1};
+	const struct sluice_limits million = {1000000, 0, 1, 0}, two_millions = {2000000, 0, 1, 0};
+	const struct sluice_limits ip6 = {1000000, 1000000, 1, 0};
 	size_t each = (sluice_worker_memsize(&two_millions) - sluice_worker_memsize(&million)) /
 		      1000000;
 
@@ -155,7 +156,7 @@ test_ip6_limit(void **state)
 	flow_send_syn(w, &ip6);
 	ack = flow_ack(&ip6);
 	assert_int_equal(world_send(w, SIDE_CLIENT, &ack).reason, REASON_conn_table_full);
-	assert_int_equal(w->occupancy[1], 0);
+	assert_int_equal(w->shared[1].accept, 0);
 	flow_establish(w, &ip4);
 	world_free(w);
 }

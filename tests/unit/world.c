@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,7 +49,7 @@ ip6_backend(void)
 }
 
 static struct backend_config
-backend_default(const struct backend_config *overrides, uint16_t slot)
+backend_default(const struct backend_config *overrides, enum world_mode mode, uint16_t slot)
 {
 	struct backend_config config = *overrides;
 	const uint8_t ip4[4] = {10, 0, 0, 2};
@@ -59,7 +60,10 @@ backend_default(const struct backend_config *overrides, uint16_t slot)
 	config.port = slot == 2 ? 443 : 80;
 	config.family = slot == 1 ? FAMILY_IP6 : FAMILY_IP4;
 	config.address = slot == 1 ? ip6_backend() : ip_addr_from_ip4(ip4_be);
-	config.tcp_syncookies = 2;
+	config.tcp_syncookies = mode == WORLD_MODE_2 ? 2 : mode == WORLD_MODE_1 ? 1 : 0;
+	config.queue_rules = QUEUE_RULES_LINUX_6_18;
+	config.tcp_max_syn_backlog = config.tcp_max_syn_backlog ? config.tcp_max_syn_backlog : 1024;
+	config.tcp_synack_retries = config.tcp_synack_retries ? config.tcp_synack_retries : 5;
 	config.tcp_syn_retries = config.tcp_syn_retries ? config.tcp_syn_retries : 3;
 	config.backlog = config.backlog ? config.backlog : 4096;
 	config.somaxconn = config.somaxconn ? config.somaxconn : 4096;
@@ -69,29 +73,42 @@ backend_default(const struct backend_config *overrides, uint16_t slot)
 	return config;
 }
 
+void
+world_publish(struct world *w)
+{
+	void *memory = aligned_alloc(CACHE_LINE_SIZE, snapshot_memsize(WORLD_BACKENDS));
+	void *before = (void *)(uintptr_t)w->snapshot;
+	struct snapshot *snapshot;
+
+	assert_non_null(memory);
+	snapshot = snapshot_init(memory, WORLD_BACKENDS, ++w->generation, 99);
+	snapshot_set_cookies(snapshot, &w->cookies, w->foreign_cookies);
+	for (unsigned i = 0; i < WORLD_BACKENDS; i++)
+		assert_int_equal(snapshot_insert(snapshot, &w->configs[i]), 0);
+	w->snapshot = snapshot;
+	free(before);
+}
+
 struct world *
 world_new(const struct world_options *options)
 {
 	struct world *w = calloc(1, sizeof(*w));
 	struct sluice_limits limits = {
 			.connections = options->connections ? options->connections : 64,
-			.backends = ARRAY_COUNT(w->occupancy),
+			.backends = ARRAY_COUNT(w->own_shared),
+			.syn_entries = options->syn_entries ? options->syn_entries : 256,
 	};
-	struct snapshot *snapshot;
 
 	assert_non_null(w);
 	limits.connections_ip6 = options->no_ip6 ? 0 : limits.connections;
-	w->memory[0] = aligned_alloc(CACHE_LINE_SIZE, snapshot_memsize(3));
-	w->memory[1] = aligned_alloc(CACHE_LINE_SIZE, cache_align(sluice_worker_memsize(&limits)));
-	assert_non_null(w->memory[0]);
-	assert_non_null(w->memory[1]);
-	snapshot = snapshot_init(w->memory[0], 3, 1, 99);
-	for (uint16_t slot = 0; slot < 3; slot++) {
-		struct backend_config config = backend_default(&options->backend, slot);
-
-		assert_int_equal(snapshot_insert(snapshot, &config), 0);
-	}
-	w->snapshot = snapshot;
+	w->memory = aligned_alloc(CACHE_LINE_SIZE, cache_align(sluice_worker_memsize(&limits)));
+	assert_non_null(w->memory);
+	for (uint16_t slot = 0; slot < WORLD_BACKENDS; slot++)
+		w->configs[slot] = backend_default(&options->backend, options->mode, slot);
+	w->shared = options->together_with ? options->together_with->shared : w->own_shared;
+	w->cookies = cookie_plan_make(&(struct siphash_key){1, 2});
+	w->foreign_cookies = options->foreign_cookies;
+	world_publish(w);
 	w->now = options->start ? options->start : UINT64_C(1700000000) * TICKS_PER_S;
 
 	struct sluice_env env = {
@@ -99,13 +116,13 @@ world_new(const struct world_options *options)
 			.packet_get = packet_get,
 			.packet_emit = packet_emit,
 			.snapshot = &w->snapshot,
-			.accept_occupancy = w->occupancy,
-			.cookie_secret = {1, 2},
+			.shared = w->shared,
+			.inspect = &w->box,
 			.hash_seed = {3, 4},
 			.now = w->now,
 	};
 
-	w->worker = sluice_worker_init(w->memory[1], &limits, &env);
+	w->worker = sluice_worker_init(w->memory, &limits, &env);
 	assert_non_null(w->worker);
 	return w;
 }
@@ -121,8 +138,8 @@ world_free(struct world *w)
 	assert_int_equal(sum, w->sent);
 	assert_int_equal(counters->received[0] + counters->received[1], w->sent);
 	assert_int_equal(w->lent, 0);
-	free(w->memory[0]);
-	free(w->memory[1]);
+	free((void *)(uintptr_t)w->snapshot);
+	free(w->memory);
 	free(w);
 }
 
@@ -369,7 +386,8 @@ flow_send_syn(struct world *w, struct flow_script *f)
 	struct outcome out = world_send(w, SIDE_CLIENT, &syn);
 	uint32_t tsecr;
 
-	assert_int_equal(out.reason, REASON_syn_cookie_sent);
+	assert_true(out.reason == REASON_syn_cookie_sent || out.reason == REASON_syn_queued ||
+			out.reason == REASON_syn_again);
 	assert_int_equal(out.packet.flags, PACKET_SYN | PACKET_ACK);
 	assert_int_equal(out.packet.ack, f->client_isn + 1);
 	f->iss = out.packet.seq;
@@ -411,4 +429,44 @@ flow_establish(struct world *w, struct flow_script *f)
 	packet = flow_synack(f);
 	assert_int_equal(world_send(w, SIDE_BACKEND, &packet).reason, REASON_backend_connected);
 	world_emitted(w, SIDE_CLIENT);
+}
+
+struct packet
+world_stranger_syn(unsigned n)
+{
+	char source[16];
+	struct packet syn;
+
+	snprintf(source, sizeof(source), "11.%u.%u.%u", n >> 16 & 255, n >> 8 & 255, n & 255);
+	syn = packet_ip4(source, 40000, "10.0.0.2", 80);
+	syn.flags = PACKET_SYN;
+	syn.seq = 1000 + n;
+	packet_add_mss(&syn, 1460);
+	return syn;
+}
+
+void
+world_flood(struct world *w, unsigned first, unsigned count)
+{
+	struct packet syns[BURST_MAX];
+	struct outcome outcomes[BURST_MAX];
+
+	for (unsigned n = 0; n < count; n += BURST_MAX) {
+		unsigned burst = count - n < BURST_MAX ? count - n : BURST_MAX;
+
+		for (unsigned i = 0; i < burst; i++)
+			syns[i] = world_stranger_syn(first + n + i);
+		world_send_burst(w, SIDE_CLIENT, burst, syns, outcomes);
+	}
+}
+
+unsigned
+world_take_syn_acks(struct world *w)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < w->emitted_count; i++)
+		count += w->emitted[i].packet.flags == (PACKET_SYN | PACKET_ACK);
+	w->emitted_count = 0;
+	return count;
 }

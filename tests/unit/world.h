@@ -24,11 +24,24 @@
 #define WORLD_FRAME_BYTES 2048
 #define WORLD_EMITTED_MAX 64
 
+/** tcp_syncookies of all backends. */
+enum world_mode {
+	WORLD_MODE_2, /**< cookies always */
+	WORLD_MODE_1, /**< when the syn queue is full */
+	WORLD_MODE_0, /**< never */
+};
+
+#define WORLD_BACKENDS 3
+
 struct world_options {
-	uint32_t connections;	       /**< 0: 64 */
-	bool no_ip6;		       /**< no IPv6 connections at all */
-	struct backend_config backend; /**< overrides for every backend; 0 fields: defaults */
-	ticks_t start;		       /**< 0: some time in 2023 */
+	uint32_t connections; /**< 0: 64 */
+	uint32_t syn_entries; /**< 0: 256 */
+	enum world_mode mode;
+	const struct world *together_with; /**< another worker of the same appliance */
+	bool foreign_cookies;		   /**< other nodes may have sent a cookie */
+	bool no_ip6;			   /**< no IPv6 connections at all */
+	struct backend_config backend;	   /**< overrides for every backend; 0 fields: defaults */
+	ticks_t start;			   /**< 0: some time in 2023 */
 };
 
 /** What became of one packet. */
@@ -52,13 +65,19 @@ struct world {
 	struct worker *worker;
 	ticks_t now;
 	const struct snapshot *snapshot;
-	uint32_t occupancy[16];
+	struct backend_config configs[WORLD_BACKENDS]; /**< change them, then world_publish() */
+	struct cookie_plan cookies;		       /**< the same */
+	bool foreign_cookies;			       /**< the same */
+	uint64_t generation;
+	struct inspect *box;	       /**< the worker's letter-box */
+	struct backend_shared *shared; /**< own_shared, or that of options.together_with */
+	struct backend_shared own_shared[16];
 	unsigned emitted_count;
 	struct emitted_packet emitted[WORLD_EMITTED_MAX];
 	bool out_of_buffers; /**< set: packet_get fails */
 	uint64_t sent;
 	int lent;
-	void *memory[2];
+	void *memory;
 	uint8_t *lent_frame;
 	struct burst burst;
 	uint8_t frames[BURST_MAX][WORLD_FRAME_BYTES];
@@ -70,6 +89,9 @@ struct world {
  */
 struct world *world_new(const struct world_options *options);
 void world_free(struct world *w);
+
+/** Publishes configs and cookies as they stand now. */
+void world_publish(struct world *w);
 
 /** Puts a frame through a burst of one. */
 struct outcome world_send_frame(
@@ -135,6 +157,16 @@ struct packet flow_synack(const struct flow_script *f);
 /** The whole handshake up to the splice, asserting each step's reason; swallows the window update.
  */
 void flow_establish(struct world *w, struct flow_script *f);
+
+/** The SYN of a client of its own, number n, from 11.0.0.0 up, for 10.0.0.2:80: a flood's, or one
+ * of many. */
+struct packet world_stranger_syn(unsigned n);
+
+/** Sends count such SYNs, numbers from first up, in full bursts. */
+void world_flood(struct world *w, unsigned first, unsigned count);
+
+/** Swallows what was emitted; returns how many of it were SYN-ACKs. */
+unsigned world_take_syn_acks(struct world *w);
 
 /** backend number -> client number, once established. */
 static inline uint32_t

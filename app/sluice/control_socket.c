@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One buffer for requests per peer, and one reply at a time: a peer is read and served only as long
+ * as it takes its replies. Whole lines that wait in the buffer are served at the next wake-up,
+ * which polling for POLLOUT brings about at once.
+ */
+#include "control_socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "say.h"
+
+#define BACKLOG 16
+#define REQUESTS_PER_WAKE 16
+#define IDLE_MS 60000  /* without a whole request */
+#define STUCK_MS 10000 /* with a reply that is not read */
+#define UNSENT_PAUSE ((size_t)256 << 10)
+#define UNSENT_ALL_MAX ((size_t)64 << 20) /* of all peers together */
+#define SERVER_PAUSE_MS 1000		  /* when no descriptor is left */
+
+struct socket_peer {
+	int fd;
+	bool is_at_end;	   /* it will send no more */
+	bool is_ending;	   /* hang up when all is sent */
+	bool is_gone;	   /* hang up now */
+	uint64_t asked_ms; /* its last request */
+	uint64_t moved_ms; /* when it last took something, or owed nothing */
+	size_t in_length;
+	size_t out_length, out_sent;
+	char *out;
+	char in[COMMAND_REQUEST_BYTES + 1]; /* a request and its newline */
+};
+
+struct control_socket {
+	struct command_env env;
+	struct sockaddr_un address;
+	dev_t device; /* of the file we made */
+	ino_t inode;
+	int fd;
+	uint64_t paused_ms; /* until then nobody is accepted; 0: not paused */
+	size_t unsent;	    /* bytes of all peers */
+	unsigned count;
+	struct socket_peer *peers[CONTROL_SOCKET_PEERS];
+};
+
+static bool
+folder_make(const char *path)
+{
+	char folder[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	char *slash;
+
+	strcpy(folder, path);
+	slash = strrchr(folder, '/');
+	if (slash == NULL || slash == folder)
+		return true;
+	*slash = '\0';
+	if (mkdir(folder, 0755) == 0 || errno == EEXIST)
+		return true;
+	say("control.socket: %s: can't make its folder: %s", path, strerror(errno));
+	return false;
+}
+
+/* True when somebody takes connections at the address. */
+static bool
+is_alive(const struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	bool alive;
+
+	if (fd < 0)
+		return true;
+	/* EAGAIN: its queue is full, so it has one. */
+	alive = connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
+		errno == EAGAIN;
+	close(fd);
+	return alive;
+}
+
+/* Makes way for our own file where there is one that nobody needs. */
+static bool
+file_clear(const struct sockaddr_un *address)
+{
+	const char *path = address->sun_path;
+	struct stat file;
+
+	if (lstat(path, &file) != 0)
+		return true;
+	if (!S_ISSOCK(file.st_mode)) {
+		say("control.socket: %s exists and is no socket; remove it, or choose another path",
+				path);
+		return false;
+	}
+	if (is_alive(address)) {
+		say("control.socket: %s: another process listens there; stop it, or choose another "
+		    "path",
+				path);
+		return false;
+	}
+	if (unlink(path) == 0)
+		return true;
+	say("control.socket: %s: can't replace the file left there: %s", path, strerror(errno));
+	return false;
+}
+
+/* bind() gives the file the mode of the socket's own inode, so it never has another. */
+static bool
+listen_at(struct control_socket *server)
+{
+	const struct sockaddr_un *address = &server->address;
+	struct stat file;
+
+	server->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (server->fd >= 0 && fchmod(server->fd, 0600) == 0 &&
+			bind(server->fd, (const struct sockaddr *)address, sizeof(*address)) == 0 &&
+			lstat(address->sun_path, &file) == 0) {
+		server->device = file.st_dev;
+		server->inode = file.st_ino;
+		if (listen(server->fd, BACKLOG) == 0)
+			return true;
+	}
+	say("control.socket: %s: can't listen: %s", address->sun_path, strerror(errno));
+	return false;
+}
+
+struct control_socket *
+control_socket_open(const char *path, const struct command_env *env)
+{
+	struct control_socket *server = calloc(1, sizeof(*server));
+
+	if (server == NULL) {
+		say("out of memory");
+		return NULL;
+	}
+	*server = (struct control_socket){
+			.env = *env, .address = {.sun_family = AF_UNIX}, .fd = -1};
+	if (strlen(path) >= sizeof(server->address.sun_path)) {
+		say("control.socket: %s: path too long", path);
+		free(server);
+		return NULL;
+	}
+	strcpy(server->address.sun_path, path);
+	if (folder_make(path) && file_clear(&server->address) && listen_at(server))
+		return server;
+	control_socket_close(server);
+	return NULL;
+}
+
+static void
+peer_free(struct socket_peer *peer)
+{
+	close(peer->fd);
+	free(peer->out);
+	free(peer);
+}
+
+void
+control_socket_close(struct control_socket *server)
+{
+	struct stat file;
+
+	if (server == NULL)
+		return;
+	for (unsigned i = 0; i < server->count; i++)
+		peer_free(server->peers[i]);
+	if (server->fd >= 0)
+		close(server->fd);
+	if (server->inode != 0 && lstat(server->address.sun_path, &file) == 0 &&
+			file.st_dev == server->device && file.st_ino == server->inode)
+		unlink(server->address.sun_path);
+	free(server);
+}
+
+/* True when a whole request is in the buffer; at the end of all, the rest of it counts as one. */
+static bool
+peer_has_request(const struct socket_peer *peer)
+{
+	return memchr(peer->in, '\n', peer->in_length) != NULL ||
+	       (peer->is_at_end && peer->in_length > 0);
+}
+
+static size_t
+peer_unsent(const struct socket_peer *peer)
+{
+	return peer->out_length - peer->out_sent;
+}
+
+/* True while its requests are read and served. */
+static bool
+peer_is_served(const struct socket_peer *peer)
+{
+	return !peer->is_ending && peer_unsent(peer) < UNSENT_PAUSE;
+}
+
+unsigned
+control_socket_fds(const struct control_socket *server, struct pollfd fds[CONTROL_SOCKET_FDS])
+{
+	fds[0] = (struct pollfd){.fd = server->paused_ms == 0 ? server->fd : -1, .events = POLLIN};
+	for (unsigned i = 0; i < server->count; i++) {
+		const struct socket_peer *peer = server->peers[i];
+		short events = 0;
+
+		if (peer_is_served(peer) && !peer->is_at_end && peer->in_length < sizeof(peer->in))
+			events |= POLLIN;
+		if (peer_unsent(peer) > 0 || (peer_is_served(peer) && peer_has_request(peer)))
+			events |= POLLOUT;
+		fds[1 + i] = (struct pollfd){.fd = peer->fd, .events = events};
+	}
+	return 1 + server->count;
+}
+
+/* Appends a reply, which it takes over, and a newline. A peer whose reply can't be kept is gone. */
+static void
+peer_reply(struct control_socket *server, struct socket_peer *peer, json_t *reply)
+{
+	size_t length = reply != NULL ? json_dumpb(reply, NULL, 0, JSON_COMPACT) : 0;
+	size_t before = peer_unsent(peer);
+	char *out = NULL;
+
+	if (before > 0)
+		memmove(peer->out, peer->out + peer->out_sent, before);
+	peer->out_length = before;
+	peer->out_sent = 0;
+	if (length > 0 && server->unsent + length + 1 <= UNSENT_ALL_MAX)
+		out = realloc(peer->out, before + length + 1);
+	if (out == NULL) {
+		json_decref(reply);
+		peer->is_gone = true;
+		return;
+	}
+	json_dumpb(reply, out + before, length, JSON_COMPACT);
+	json_decref(reply);
+	out[before + length] = '\n';
+	peer->out = out;
+	peer->out_length = before + length + 1;
+	server->unsent += length + 1;
+}
+
+static void
+peer_send(struct control_socket *server, struct socket_peer *peer, uint64_t monotonic_ms)
+{
+	while (peer_unsent(peer) > 0) {
+		ssize_t n = send(peer->fd, peer->out + peer->out_sent, peer_unsent(peer),
+				MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			peer->is_gone |= errno != EAGAIN;
+			return;
+		}
+		peer->out_sent += (size_t)n;
+		server->unsent -= (size_t)n;
+		peer->moved_ms = monotonic_ms;
+	}
+	peer->moved_ms = monotonic_ms;
+	free(peer->out); /* replies can be large, and the next may be long in coming */
+	peer->out = NULL;
+	peer->out_length = peer->out_sent = 0;
+}
+
+static void
+peer_read(struct control_socket *server, struct socket_peer *peer)
+{
+	ssize_t n = recv(peer->fd, peer->in + peer->in_length, sizeof(peer->in) - peer->in_length,
+			MSG_DONTWAIT);
+
+	if (n > 0)
+		peer->in_length += (size_t)n;
+	else if (n == 0)
+		peer->is_at_end = true;
+	else if (errno != EAGAIN && errno != EINTR)
+		peer->is_gone = true;
+	if (peer->in_length == sizeof(peer->in) && !peer_has_request(peer)) {
+		peer_reply(server, peer, command_refusal("request larger than 65536 bytes"));
+		peer->is_ending = true;
+	}
+}
+
+static bool
+is_blank(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] != ' ' && text[i] != '\t' && text[i] != '\r')
+			return false;
+	}
+	return true;
+}
+
+/* Serves the first request in the buffer. */
+static void
+peer_request(struct control_socket *server, struct socket_peer *peer, ticks_t now)
+{
+	const char *end = memchr(peer->in, '\n', peer->in_length);
+	size_t length = end != NULL ? (size_t)(end - peer->in) : peer->in_length;
+	size_t used = end != NULL ? length + 1 : length;
+
+	if (!is_blank(peer->in, length))
+		peer_reply(server, peer, command_run(&server->env, peer->in, length, now));
+	peer->in_length -= used;
+	memmove(peer->in, peer->in + used, peer->in_length);
+}
+
+static void
+peer_serve(struct control_socket *server, struct socket_peer *peer, short events, ticks_t now,
+		uint64_t monotonic_ms)
+{
+	if (events != 0 && peer_unsent(peer) > 0)
+		peer_send(server, peer, monotonic_ms);
+	if ((events & (POLLIN | POLLHUP | POLLERR)) != 0 && peer_is_served(peer) &&
+			!peer->is_at_end && peer->in_length < sizeof(peer->in))
+		peer_read(server, peer);
+	for (unsigned i = 0; i < REQUESTS_PER_WAKE && !peer->is_gone && peer_is_served(peer) &&
+			     peer_has_request(peer);
+			i++) {
+		peer_request(server, peer, now);
+		peer->asked_ms = monotonic_ms;
+		peer_send(server, peer, monotonic_ms);
+	}
+	if (!peer->is_gone)
+		peer_send(server, peer, monotonic_ms);
+	if (peer->is_at_end && !peer_has_request(peer))
+		peer->is_ending = true;
+	if (peer_unsent(peer) > 0)
+		peer->is_gone |= monotonic_ms - peer->moved_ms >= STUCK_MS ||
+				 (events & (POLLHUP | POLLERR)) != 0;
+	else
+		peer->is_gone |= peer->is_ending || monotonic_ms - peer->asked_ms >= IDLE_MS;
+}
+
+static void
+peer_refuse(int fd)
+{
+	static const char text[] = "{\"version\":1,\"ok\":false,\"error\":\"too many peers: 32 are "
+				   "connected already\"}\n";
+
+	/* Into an empty buffer it fits, or the peer is gone already. */
+	(void)!send(fd, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	close(fd);
+}
+
+static void
+peers_accept(struct control_socket *server, uint64_t monotonic_ms)
+{
+	/* At most so many at once: the rest is there at the next wake-up. */
+	for (unsigned i = 0; i < BACKLOG; i++) {
+		int fd = accept4(server->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		struct socket_peer *peer;
+
+		if (fd < 0) {
+			if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+				server->paused_ms = monotonic_ms + SERVER_PAUSE_MS;
+			return;
+		}
+		if (server->count == CONTROL_SOCKET_PEERS) {
+			peer_refuse(fd);
+			continue;
+		}
+		peer = malloc(sizeof(*peer));
+		if (peer == NULL) {
+			close(fd);
+			continue;
+		}
+		*peer = (struct socket_peer){
+				.fd = fd, .asked_ms = monotonic_ms, .moved_ms = monotonic_ms};
+		server->peers[server->count++] = peer;
+	}
+}
+
+void
+control_socket_serve(struct control_socket *server, const struct pollfd *fds, unsigned count,
+		ticks_t now, uint64_t monotonic_ms)
+{
+	unsigned kept = 0;
+
+	if (server->paused_ms != 0 && monotonic_ms >= server->paused_ms)
+		server->paused_ms = 0;
+	/* Peers keep their places between control_socket_fds() and this. */
+	for (unsigned i = 0; i < server->count; i++) {
+		struct socket_peer *peer = server->peers[i];
+		short events = 0;
+
+		if (1 + i < count && fds[1 + i].fd == peer->fd)
+			events = fds[1 + i].revents;
+		peer_serve(server, peer, events, now, monotonic_ms);
+		if (peer->is_gone) {
+			server->unsent -= peer_unsent(peer);
+			peer_free(peer);
+		} else {
+			server->peers[kept++] = peer;
+		}
+	}
+	server->count = kept;
+	if (count > 0 && (fds[0].revents & POLLIN) != 0)
+		peers_accept(server, monotonic_ms);
+}
