@@ -4,13 +4,15 @@
     client (c0) ---- (c1) sluice (s1) ---- (s0) server
 
 One flat Ethernet segment: the client is 10.0.0.1 and fd00::1, the server 10.0.0.2 and fd00::2.
-Both ends are real Linux hosts. Everything that a Lab starts or makes ends with it, also after
-a signal; nothing else on the machine is touched. Sluice's worker has a CPU of its own, all
-the rest shares the others.
+Both ends are real Linux hosts. With the driver DIRECT there is no Sluice, and c0 is joined to s0.
+A relay (relay.py) may stand in either wire. Everything that a Lab starts or makes ends with it,
+also after a signal; nothing else on the machine is touched. Sluice's worker has a CPU of its own,
+all the rest shares the others.
 """
 
 import contextlib
 import ctypes
+import itertools
 import json
 import os
 import pathlib
@@ -21,6 +23,8 @@ import socket
 import subprocess
 import tempfile
 import time
+
+from relay import Relay
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("SLUICE_BUILD_DIR", REPOSITORY / "build"))
@@ -40,11 +44,15 @@ REFUSED_PORT = 7002  # protected, and nobody listens
 FOREIGN_PORT = 9000  # not protected
 
 DRIVERS = ("af_packet", "af_xdp")
+DIRECT = "direct"
 # What a wire between two hosts would not do: segments beyond the MTU, checksums left open,
 # tags beside the frame instead of inside.
 OFFLOADS = ("tx", "rx", "tso", "gso", "gro", "txvlan", "rxvlan")
 START_TIMEOUT_S = 30
 CLONE_NEWNET = 0x40000000
+ETH_P_ALL = 3
+SOL_PACKET = 263
+PACKET_IGNORE_OUTGOING = 23
 
 
 class Failure(AssertionError):
@@ -143,7 +151,7 @@ class Namespace:
 
   def __init__(self, lab, name):
     self.lab = lab
-    self.name = f"sluice-{os.getpid()}-{name}"
+    self.name = f"sluice-{os.getpid()}-{lab.number}-{name}"
     run("ip", "netns", "add", self.name)
     # A host, not a router, whatever the machine around it is.
     self.sysctl("net.ipv4.ip_forward", 0)
@@ -175,6 +183,13 @@ class Namespace:
       made = socket.socket(family, kind, protocol)
     self.lab.sockets.append(made)
     made.settimeout(20)
+    return made
+
+  def packet_socket(self, device):
+    """A socket for all frames that come in at a device."""
+    made = self.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+    made.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
+    made.bind((device, ETH_P_ALL))
     return made
 
   def listen(self, family, port, backlog=1024):
@@ -237,10 +252,10 @@ class Sluice:
     self.config = config
     self.check_end = check_end
     number = sum(process.name.startswith("sluice") for process in lab.processes)
-    path = lab.directory / f"config{number}.json"
-    path.write_text(json.dumps(config) + "\n")
+    self.path = lab.directory / f"config{number}.json"
+    self.path.write_text(json.dumps(config) + "\n")
     self.process = lab.start(f"sluice{number}", "ip", "netns", "exec", lab.sluice_host.name,
-      *lab.wrapper, SLUICE, "--config", path, cpus=ALL_CPUS)
+      *lab.wrapper, SLUICE, "--config", self.path, cpus=ALL_CPUS)
     self.printed = 0
 
   def wait_ready(self):
@@ -282,12 +297,17 @@ class Sluice:
 
 
 class Lab:
-  """The three hosts. Use it in a with statement; leaving it removes everything."""
+  """The hosts. Use it in a with statement; leaving it removes everything. relays: the wires,
+  "client" or "server", that have a relay in them."""
 
-  def __init__(self, driver="af_packet", offloads=True, tags=""):
+  _numbers = itertools.count()
+
+  def __init__(self, driver="af_packet", offloads=True, tags="", relays=()):
+    self.number = next(self._numbers)
     self.driver = driver
-    self.offloads = offloads
+    self.offloads = offloads and not relays  # a relay carries frames, not what offloads make
     self.tags = tags
+    self.relays = dict.fromkeys(relays)
     self.processes = []
     self.sockets = []
     self.namespaces = []
@@ -308,6 +328,8 @@ class Lab:
   def __exit__(self, *_):
     for process in reversed(self.processes):
       process.end()
+    for relay in filter(None, self.relays.values()):
+      relay.close()
     for sock in self.sockets:
       sock.close()
     for namespace in reversed(self.namespaces):
@@ -337,16 +359,14 @@ class Lab:
 
   def _make_network(self):
     self.client = self._host("client")
-    self.sluice_host = self._host("sluice")
     self.server = self._host("server")
+    if self.driver == DIRECT:
+      self._wire("client", self.client, "c0", self.server, "s0")
+    else:
+      self.sluice_host = self._host("sluice")
+      self._wire("client", self.client, "c0", self.sluice_host, "c1")
+      self._wire("server", self.server, "s0", self.sluice_host, "s1")
     for host, outer, inner in ((self.client, "c0", "c1"), (self.server, "s0", "s1")):
-      self.sluice_host.ip("link", "add", inner, "type", "veth", "peer", "name", outer,
-        "netns", host.name)
-      host.ip("link", "set", outer, "up")
-      self.sluice_host.ip("link", "set", inner, "up")
-      if not self.offloads:
-        host.offloads_off(outer)
-        self.sluice_host.offloads_off(inner)
       self._tag(host, outer)
       if (self.driver, self.tags) == ("af_packet", "qinq"):
         # Beyond the MTU a packet socket sends one tag, and only 802.1Q (packet_extra_vlan_len_allowed).
@@ -361,6 +381,24 @@ class Lab:
     # Answers to sources that do not exist go back the way they came, as through a router.
     for family, option in ((socket.AF_INET, "-4"), (socket.AF_INET6, "-6")):
       self.server.ip(option, "route", "add", "default", "via", CLIENT[family])
+
+  def _wire(self, name, first, first_device, second, second_device):
+    """Joins two hosts' devices, through a relay if this wire has one."""
+    if name not in self.relays:
+      self._veth(first, first_device, second, second_device)
+      return
+    between = self._host(f"relay-{name}")
+    self._veth(first, first_device, between, "r0")
+    self._veth(between, "r1", second, second_device)
+    self.relays[name] = Relay([between.packet_socket(device) for device in ("r0", "r1")])
+
+  def _veth(self, first, first_device, second, second_device):
+    second.ip("link", "add", second_device, "type", "veth", "peer", "name", first_device,
+      "netns", first.name)
+    for host, device in ((first, first_device), (second, second_device)):
+      host.ip("link", "set", device, "up")
+      if not self.offloads:
+        host.offloads_off(device)
 
   def _tag(self, host, device):
     """Puts all that the host sends on the device into VLANs, and takes the tags off what it
@@ -425,7 +463,7 @@ class Lab:
         return sluice
     raise Failure(f"Sluice refuses again after its own advice:\n{sluice.process.err()}")
 
-  def start_nginx(self):
+  def start_nginx(self, keepalive_s=0):
     """nginx on the web port, both families: files from www/, PUT into www/up/."""
     root = self.directory / "www"
     (root / "up").mkdir(parents=True)
@@ -435,7 +473,7 @@ daemon off; worker_processes 1; pid {self.directory}/nginx.pid; user root;
 error_log {self.directory}/nginx.log warn;
 events {{ worker_connections 4096; }}
 http {{
-  access_log off; sendfile on; keepalive_timeout 0;
+  access_log off; sendfile on; keepalive_timeout {keepalive_s}; keepalive_requests 1000000;
   client_body_temp_path {self.directory}/body; client_max_body_size 0;
   proxy_temp_path {self.directory}/t1; fastcgi_temp_path {self.directory}/t2;
   uwsgi_temp_path {self.directory}/t3; scgi_temp_path {self.directory}/t4;

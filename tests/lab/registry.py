@@ -8,13 +8,14 @@ from lab import DRIVERS
 
 EITHER = (True, False)
 
-Test = collections.namedtuple("Test", "name function driver offloads tags")
+Test = collections.namedtuple("Test", "name function driver offloads tags relays")
 tests = {}
 
 
-def lab_test(drivers=DRIVERS, offloads=(True,), tags=""):
+def lab_test(drivers=DRIVERS, offloads=(True,), tags="", relays=()):
   """Marks a lab test. drivers: those it runs on. offloads: with the veth's default offloads
-  (True), with all of them off (False), or both. tags: none, or programs of vlan.bpf.c."""
+  (True), with all of them off (False), or both. tags: none, or programs of vlan.bpf.c. relays: the
+  wires that have one (lab.py)."""
   def mark(function):
     group = function.__module__.removeprefix("test_")
     for driver in drivers:
@@ -22,6 +23,6 @@ def lab_test(drivers=DRIVERS, offloads=(True,), tags=""):
         name = f"{group}/{function.__name__}.{driver}"
         if len(offloads) > 1:
           name += ".offloads-on" if on else ".offloads-off"
-        tests[name] = Test(name, function, driver, on, tags)
+        tests[name] = Test(name, function, driver, on, tags, relays)
     return function
   return mark

@@ -10,23 +10,31 @@ import traceback
 
 import test_acks
 import test_close
+import test_control
+import test_doctor
 import test_flood
 import test_foreign
 import test_loss
 import test_options
+import test_overflow
+import test_parity
+import test_queue
+import test_reload
+import test_sluicectl
 import test_start
 import test_transfer
 from lab import Lab
 from registry import tests
 
 MODULES = (test_transfer, test_close, test_options, test_loss, test_foreign, test_flood, test_acks,
-  test_start)
+  test_start, test_parity, test_queue, test_overflow, test_reload, test_control, test_sluicectl,
+  test_doctor)
 
 
 def passes(test):
   """Runs one test; what went wrong is printed."""
   begin = time.monotonic()
-  lab = Lab(test.driver, test.offloads, test.tags)
+  lab = Lab(test.driver, test.offloads, test.tags, test.relays)
   try:
     with lab:
       test.function(lab)

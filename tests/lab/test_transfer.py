@@ -84,6 +84,7 @@ def parallel_connections(lab):
     done = lab.curl("--parallel", "--parallel-max", PARALLEL, "--parallel-immediate", "--config",
       config, "--write-out", "%{size_download}\\n")
     expect_equal(done.stdout.split().count("10000"), PARALLEL, "pages fetched in parallel")
+    wait_until(lambda: sluice.counters()["total"]["CurrEstab"] == 0, 5, "CurrEstab 0 after curl")
 
 
 @lab_test(offloads=EITHER)

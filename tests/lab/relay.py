@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A wire that takes its time.
+
+Carries frames between two packet sockets, in order: those of the first socket are on their way
+inwards (to Sluice's client port, or from the server), those of the second outwards. It can delay all
+of them, and let connection requests pass only one at a time, which makes a slow backend out of a
+fast one.
+"""
+
+import collections
+import heapq
+import itertools
+import select
+import socket
+import struct
+import threading
+import time
+
+ETHER_BYTES = 14
+ETHERTYPE_IP4 = 0x0800
+IP4_PROTOCOL = 9
+TCP_FLAGS = 13
+SYN, RST, ACK = 0x02, 0x04, 0x10
+POLL_S = 0.05
+
+
+def request_of(frame):
+  """Addresses and ports of an IPv4 frame with a TCP SYN; None for any other."""
+  if len(frame) < ETHER_BYTES + 40 or struct.unpack_from("!H", frame, 12)[0] != ETHERTYPE_IP4:
+    return None
+  tcp = ETHER_BYTES + (frame[ETHER_BYTES] & 0xf) * 4
+  if frame[ETHER_BYTES + IP4_PROTOCOL] != socket.IPPROTO_TCP or len(frame) < tcp + 20:
+    return None
+  if frame[tcp + TCP_FLAGS] & (SYN | ACK | RST) != SYN:
+    return None
+  return frame[ETHER_BYTES + 12:ETHER_BYTES + 20] + frame[tcp:tcp + 4]
+
+
+class Relay:
+  """Runs until closed. delay_s: of each frame."""
+
+  def __init__(self, sockets):
+    self.sockets = sockets
+    self.delay_s = 0.0
+    self.stopped = False
+    self.order = itertools.count()
+    self.under_way = []  # heap of (due, order, socket, frame)
+    self.request_interval_s = None
+    self.request_at = 0.0
+    self.waiting = collections.OrderedDict()  # requests that were not let through yet
+    for sock in sockets:
+      sock.setblocking(False)
+    self.thread = threading.Thread(target=self._serve, daemon=True)
+    self.thread.start()
+
+  def hold_requests(self):
+    """From now on no TCP SYN passes, until pass_requests()."""
+    self.request_at = float("inf")
+    self.request_interval_s = 1.0
+
+  def pass_requests(self, interval_s):
+    """Lets through one waiting SYN per interval, the oldest first."""
+    self.request_interval_s = interval_s
+    self.request_at = time.monotonic()
+
+  def _serve(self):
+    while not self.stopped:
+      now = time.monotonic()
+      due = [self.under_way[0][0]] if self.under_way else []
+      due += [self.request_at] if self.waiting else []
+      timeout = max(0.0, min([POLL_S, *(at - now for at in due)]))
+      for sock in select.select(self.sockets, [], [], timeout)[0]:
+        self._receive(sock)
+      now = time.monotonic()
+      if self.waiting and self.request_at <= now:
+        self.request_at = now + self.request_interval_s
+        self._put(*self.waiting.popitem(last=False)[1])
+      while self.under_way and self.under_way[0][0] <= now:
+        _, _, sock, frame = heapq.heappop(self.under_way)
+        self._send(sock, frame)
+
+  def _receive(self, sock):
+    try:
+      frame = sock.recv(65536)
+    except OSError:  # the other end of the wire is gone
+      return
+    other = self.sockets[self.sockets[0] is sock]
+    request = request_of(frame) if self.request_interval_s is not None else None
+    if request is None:
+      self._put(other, frame)
+    else:
+      self.waiting.setdefault(request, (other, frame))  # a repeated one waits where the first does
+
+  def _put(self, sock, frame):
+    heapq.heappush(self.under_way, (time.monotonic() + self.delay_s, next(self.order), sock, frame))
+
+  @staticmethod
+  def _send(sock, frame):
+    try:
+      sock.send(frame)
+    except OSError:  # as on any wire: lost
+      pass
+
+  def close(self):
+    self.stopped = True
+    self.thread.join()
