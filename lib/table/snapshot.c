@@ -88,6 +88,9 @@ cell_first(const struct snapshot *snapshot, const union ip_addr *address, uint16
 
 	hash = (hash ^ hash >> 32 ^ address->halves_be[1] ^ (uint64_t)port << 17) *
 	       UINT64_C(0xd6e8feb86659fd93);
+	/* A product carries upwards only: an address's last bytes, which neighbours differ in,
+	 * stand highest and reach the cell's bits by a second one. */
+	hash = (hash ^ hash >> 32) * UINT64_C(0xd6e8feb86659fd93);
 	return (uint32_t)(hash >> 32) & snapshot->mask;
 }
 
