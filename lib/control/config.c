@@ -144,21 +144,26 @@ read_file(int fd, char *text)
 	return (ssize_t)length;
 }
 
-/* What open() doesn't refuse, but is no file to read; a pipe is. */
-static bool
-is_directory(int fd)
+/* What open() doesn't refuse, but can't be read, or could keep its reader waiting; NULL: nothing.
+ */
+static const char *
+file_problem(int fd, bool may_wait)
 {
 	struct stat status;
 
-	return fstat(fd, &status) == 0 && S_ISDIR(status.st_mode);
+	if (fstat(fd, &status) != 0)
+		return strerror(errno);
+	if (S_ISDIR(status.st_mode))
+		return "is a directory";
+	return may_wait || S_ISREG(status.st_mode) ? NULL : "is no regular file";
 }
 
-struct config *
-config_load(const char *path, struct config_errors *errors)
+static struct config *
+load(const char *path, bool may_wait, struct config_errors *errors)
 {
 	struct config_report report = {.name = path};
 	struct config_draft draft = {0};
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | (may_wait ? 0 : O_NONBLOCK));
 
 	if (fd < 0) {
 		config_report_file(&report, "cannot be opened: %s", strerror(errno));
@@ -167,11 +172,12 @@ config_load(const char *path, struct config_errors *errors)
 
 	/* Pages that the file doesn't fill are never touched. */
 	char *text = malloc(FILE_BYTES_MAX + 1);
+	const char *problem = file_problem(fd, may_wait);
 	ssize_t length;
 
 	ENSURE(text != NULL);
-	if (is_directory(fd)) {
-		config_report_file(&report, "is a directory");
+	if (problem != NULL) {
+		config_report_file(&report, "%s", problem);
 	} else if ((length = read_file(fd, text)) < 0) {
 		config_report_file(&report, "cannot be read: %s", strerror(errno));
 	} else {
@@ -228,4 +234,16 @@ config_errors_free(struct config_errors *errors)
 		free(errors->lines[i]);
 	free(errors->lines);
 	*errors = (struct config_errors){0};
+}
+
+struct config *
+config_load(const char *path, struct config_errors *errors)
+{
+	return load(path, true, errors);
+}
+
+struct config *
+config_load_again(const char *path, struct config_errors *errors)
+{
+	return load(path, false, errors);
 }

@@ -71,6 +71,9 @@ struct config_errors {
  */
 struct config *config_load(const char *path, struct config_errors *errors);
 
+/** The same for a reload: never waits, so anything but a regular file is an error. */
+struct config *config_load_again(const char *path, struct config_errors *errors);
+
 /** The same from text of length bytes; name stands for the file in messages. No NUL needed. */
 struct config *config_parse(
 		const char *name, const char *text, size_t length, struct config_errors *errors);

@@ -123,7 +123,7 @@ change_read(const struct registry *registry, struct change *change, struct confi
 	struct config_report report = {.name = registry->path};
 	char message[512];
 
-	*change = (struct change){.config = config_load(registry->path, errors),
+	*change = (struct change){.config = config_load_again(registry->path, errors),
 			.names = {json_array(), json_array(), json_array()}};
 	if (change->config == NULL)
 		return false;
