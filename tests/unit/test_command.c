@@ -651,8 +651,8 @@ test_out_of_memory(void **state)
 			"{\"command\": \"syn-recv\", \"limit\": 2}",
 			"{\"command\": \"netstat\", \"backend\": \"web\"}",
 			"{\"command\": \"doctor\"}",
-			"{\"command\": \"explain\", \"client\": \"10.1.0.1:40000\", \"backend\": "
-			"\"web\"}",
+			("{\"command\": \"explain\", \"client\": \"10.1.0.1:40000\", "
+			 "\"backend\": \"web\"}"),
 			"{\"command\": \"flush\", \"backend\": \"web\"}",
 	};
 	struct desk desk = desk_open();
