@@ -109,7 +109,7 @@ burst_steer(struct loop *loop)
 		unsigned owner = loop->index;
 
 		pkt_parse(pkt, burst->from);
-		if (pkt->kind == PKT_TCP)
+		if (pkt->kind == PKT_TCP || pkt->kind == PKT_ICMP_ERROR)
 			owner = steer_owner(loop->steer, &pkt->tuple);
 		if (owner == loop->index) {
 			if (kept != i)

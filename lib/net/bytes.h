@@ -17,7 +17,9 @@ enum {
 	ETHER_TYPE_IP6 = 0x86dd,
 	ETHER_TYPE_QINQ = 0x88a8,
 	ETHER_TYPE_QINQ_OLD = 0x9100,
+	PROTOCOL_ICMP = 1,
 	PROTOCOL_TCP = 6,
+	PROTOCOL_ICMP6 = 58,
 };
 
 /** Header sizes and field offsets, each from its own header's first byte. */

@@ -5,12 +5,13 @@
  * the next header's function is called last, so that a kind comes back from where it was found:
  *
  *	ether ─► tags ─┬► ip4 ───────────────┬► tcp
- *	               └► ip6 ─► extensions ─┘
+ *	               └► ip6 ─► extensions ─┴► ICMP error about TCP (icmp.c)
  */
 #include "net/pkt.h"
 
 #include "net/bytes.h"
 #include "net/csum.h"
+#include "net/icmp.h"
 
 /* As in struct ip6_hdr's next-header chain; what is not listed ends the walk as foreign. */
 enum {
@@ -84,6 +85,29 @@ parse_tcp(struct pkt *pkt, uint32_t offset, uint32_t end)
 	return PKT_TCP;
 }
 
+/* Not TCP: it passes, unless it is an ICMP error about TCP. */
+static enum pkt_kind
+parse_icmp(struct pkt *pkt, enum family family, uint32_t offset, uint32_t end,
+		const union ip_addr *destination)
+{
+	if (icmp_parse(pkt, family, offset, end, destination) == PKT_ICMP_ERROR)
+		return PKT_ICMP_ERROR;
+	return pkt_pass(pkt, REASON_pass_not_tcp);
+}
+
+static enum pkt_kind
+parse_ip4_other(struct pkt *pkt, uint32_t header_length, uint32_t total_length)
+{
+	const uint8_t *ip = pkt->data + pkt->l3_offset;
+	union ip_addr destination = ip_addr_from_ip4(load_raw32(ip + IP4_DESTINATION_AT));
+
+	if (ip[IP4_PROTOCOL_AT] != PROTOCOL_ICMP ||
+			(load_be16(ip + IP4_FRAGMENT_AT) & (IP4_MORE_FRAGMENTS | IP4_OFFSET_MASK)))
+		return pkt_pass(pkt, REASON_pass_not_tcp);
+	return parse_icmp(pkt, FAMILY_IP4, pkt->l3_offset + header_length,
+			pkt->l3_offset + total_length, &destination);
+}
+
 static enum pkt_kind
 parse_ip4(struct pkt *pkt)
 {
@@ -103,7 +127,7 @@ parse_ip4(struct pkt *pkt)
 	if (total_length < header_length || total_length > room)
 		return pkt_refuse(pkt, REASON_ip4_total_length);
 	if (ip[IP4_PROTOCOL_AT] != PROTOCOL_TCP)
-		return pkt_pass(pkt, REASON_pass_not_tcp);
+		return parse_ip4_other(pkt, header_length, total_length);
 
 	pkt->tos = ip[IP4_TOS_AT];
 	pkt->ttl = ip[IP4_TTL_AT];
@@ -173,6 +197,10 @@ parse_extensions(struct pkt *pkt, uint8_t next_header, uint32_t offset, uint32_t
 		next_header = extension[0];
 		offset += length;
 	}
+	if (next_header == PROTOCOL_ICMP6 && !is_fragment)
+		return parse_icmp(pkt, FAMILY_IP6, offset, end,
+				pkt->from == SIDE_CLIENT ? &pkt->tuple.backend
+							 : &pkt->tuple.client);
 	if (next_header != PROTOCOL_TCP)
 		return pkt_pass(pkt, REASON_pass_not_tcp);
 	return is_fragment ? PKT_FRAGMENT : parse_tcp(pkt, offset, end);

@@ -21,10 +21,12 @@
 
 enum pkt_kind {
 	PKT_UNPARSED,
-	PKT_FOREIGN,  /**< not TCP: reason says which; passes */
-	PKT_TCP,      /**< tuple and the fixed TCP header are valid; not checked further */
-	PKT_FRAGMENT, /**< fragment of TCP: tuple's addresses valid, ports 0 */
-	PKT_BAD,      /**< refused below TCP: reason says why */
+	PKT_FOREIGN,	/**< not TCP: reason says which; passes */
+	PKT_TCP,	/**< tuple and the fixed TCP header are valid; not checked further */
+	PKT_ICMP_ERROR, /**< ICMP error that quotes a TCP segment: tuple and seq are the segment's
+			 */
+	PKT_FRAGMENT,	/**< fragment of TCP: tuple's addresses valid, ports 0 */
+	PKT_BAD,	/**< refused below TCP: reason says why */
 };
 
 /** What the port knows about the checksums. */
@@ -61,9 +63,9 @@ struct pkt {
 	uint8_t kind;		   /**< enum pkt_kind; the caller sets PKT_UNPARSED */
 	uint8_t l3_offset;	   /**< IP header, 14..22 */
 	uint8_t tcp_header_length; /**< 20..60; below that before pkt_check_tcp */
-	uint16_t l4_offset;	   /**< TCP header */
-	uint32_t l4_length; /**< bytes of TCP header and payload, by the IP length, not the frame's
-			     */
+	uint16_t l4_offset;	   /**< TCP or ICMP header */
+	uint16_t quote_offset;	   /**< PKT_ICMP_ERROR: the quoted TCP header */
+	uint32_t l4_length; /**< bytes of it and its payload, by the IP length, not the frame's */
 	uint32_t seq;	    /**< host order, as all below */
 	uint32_t ack;
 	uint16_t window; /**< as it stands in the header, unscaled */

@@ -11,6 +11,7 @@
 #include "base/seq.h"
 #include "proxy/connect.h"
 #include "proxy/handshake.h"
+#include "proxy/icmp_error.h"
 #include "proxy/splice.h"
 #include "proxy/worker_impl.h"
 
@@ -29,7 +30,8 @@ list_add(struct task_list *list, struct pkt *pkt, const struct backend_config *c
 static inline bool
 is_client_syn(const struct pkt *pkt, enum side from)
 {
-	return from == SIDE_CLIENT && (pkt->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+	return from == SIDE_CLIENT && pkt->kind == PKT_TCP &&
+	       (pkt->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 }
 
 /* Judges one packet; what is for a backend and sound goes on the list. */
@@ -41,6 +43,7 @@ stage_parse(struct worker *w, struct pkt *pkt, enum side from, struct task_list 
 	pkt_parse(pkt, from);
 	switch (pkt->kind) {
 	case PKT_TCP:
+	case PKT_ICMP_ERROR:
 		break;
 	case PKT_FRAGMENT:
 		pkt->reason = snapshot_protects(w->snapshot, &pkt->tuple.backend)
@@ -56,7 +59,8 @@ stage_parse(struct worker *w, struct pkt *pkt, enum side from, struct task_list 
 		pkt->reason = REASON_pass_not_protected;
 		return;
 	}
-	pkt->reason = (uint8_t)pkt_check_tcp(pkt);
+	if (LIKELY(pkt->kind == PKT_TCP))
+		pkt->reason = (uint8_t)pkt_check_tcp(pkt);
 	if (pkt->reason != REASON_NONE)
 		return;
 	pkt->hash = flow_table_hash(&w->flows, &pkt->tuple);
@@ -82,7 +86,10 @@ stage_classify(struct worker *w, const struct task_list *sound, enum side from,
 			continue;
 		}
 		pkt->conn = flow_table_find(&w->flows, pkt->hash, &pkt->tuple);
-		if (pkt->conn != FLOW_NONE && worker_conn(w, pkt->conn)->state >= CONN_ESTABLISHED)
+		if (UNLIKELY(pkt->kind == PKT_ICMP_ERROR))
+			pkt->reason = (uint8_t)icmp_error_take(w, pkt);
+		else if (pkt->conn != FLOW_NONE &&
+				worker_conn(w, pkt->conn)->state >= CONN_ESTABLISHED)
 			list_add(spliced, pkt, config);
 		else
 			list_add(steps, pkt, config);
