@@ -203,6 +203,11 @@ syn_finish(struct worker *w, struct syn_answer *answer)
 	const struct backend_config *config = answer->task.config;
 	struct syn_entry *entry;
 
+	/* A later SYN of the burst may have taken the entry's place. */
+	if (answer->kind != ANSWER_COOKIE &&
+			UNLIKELY(syn_queue_find(&w->syns, answer->task.pkt->hash,
+						 &answer->task.pkt->tuple) != answer->entry))
+		answer->kind = ANSWER_COOKIE;
 	switch (answer->kind) {
 	case ANSWER_AGAIN:
 		half_open_answer_again(w, answer->entry, answer->task.pkt, config);

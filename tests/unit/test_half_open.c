@@ -538,6 +538,44 @@ test_two_workers(void **state)
 	}
 }
 
+/* 16. One burst in which an entry is answered again, or made, and then pushed out by a later SYN:
+ * its client is answered with its own numbers all the same, and gets in by its cookie. */
+static void
+test_evicted_within_burst(void **state)
+{
+	(void)state;
+	for (unsigned again = 0; again < 2; again++) {
+		struct world *w = world_new(
+				&(struct world_options){.mode = WORLD_MODE_1, .syn_entries = 64});
+		struct flow_script f = flow_script_default(4, 40000);
+		struct packet syns[2];
+		struct outcome outcomes[2];
+		uint32_t tsecr;
+
+		if (again)
+			flow_send_syn(w, &f); /* the oldest of 64 */
+		world_flood(w, 0, again ? 63 : 64);
+		if (!again) { /* a place beside the hand becomes free */
+			struct packet reset = world_stranger_syn(0);
+
+			reset.flags = PACKET_RST;
+			reset.options_length = 0;
+			reset.seq++;
+			assert_int_equal(send(w, reset), REASON_syn_queue_reset);
+		}
+		syns[0] = flow_syn(&f);
+		syns[1] = world_stranger_syn(1000);
+		world_send_burst(w, SIDE_CLIENT, 2, syns, outcomes);
+		assert_int_equal(w->shared[0].syn, 64);
+		f.iss = outcomes[0].packet.seq;
+		assert_true(packet_timestamp(&outcomes[0].packet, &f.synack_tsval, &tsecr));
+		assert_int_equal(outcomes[0].packet.ack, f.client_isn + 1);
+		assert_int_equal(outcomes[1].packet.ack, syns[1].seq + 1);
+		assert_int_equal(send(w, flow_ack(&f)), REASON_ack_connecting);
+		world_free(w);
+	}
+}
+
 int
 main(void)
 {
@@ -557,6 +595,7 @@ main(void)
 			cmocka_unit_test(test_tuple_in_use),
 			cmocka_unit_test(test_wait),
 			cmocka_unit_test(test_two_workers),
+			cmocka_unit_test(test_evicted_within_burst),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
