@@ -37,7 +37,7 @@ power_of_two_from(uint32_t value)
 }
 
 uint32_t
-queue_rules_syn_limit(const struct backend_config *config)
+queue_rules_syn_limit_older(const struct backend_config *config)
 {
 	uint32_t accept = backend_config_accept_limit(config);
 

@@ -28,9 +28,17 @@ enum syn_outcome {
 	SYN_DROP_RESERVED,     /**< mode 0, last quarter: ListenDrops */
 };
 
+uint32_t queue_rules_syn_limit_older(const struct backend_config *config);
+
 /** Entries that fit into the backend's syn queue under its queue_rules: full when as many are in
  * it. */
-uint32_t queue_rules_syn_limit(const struct backend_config *config);
+static inline uint32_t
+queue_rules_syn_limit(const struct backend_config *config)
+{
+	if (LIKELY(config->queue_rules == QUEUE_RULES_LINUX_6_18))
+		return backend_config_accept_limit(config) + 1;
+	return queue_rules_syn_limit_older(config);
+}
 
 /** Entries that fit before mode 0 keeps the rest for proven clients; the limit in other modes. */
 uint32_t queue_rules_syn_limit_unproven(const struct backend_config *config);

@@ -29,13 +29,6 @@ syn_queue_init(struct syn_queue *queue, void *mem, uint32_t entries, const struc
 }
 
 uint32_t
-syn_queue_find(const struct syn_queue *queue, uint32_t hash, const struct tuple *tuple)
-{
-	return syn_queue_is_empty(queue) ? SYN_QUEUE_NONE
-					 : flow_table_find(&queue->flows, hash, tuple);
-}
-
-uint32_t
 syn_queue_insert(struct syn_queue *queue, uint32_t hash, const struct tuple *tuple, ticks_t when)
 {
 	uint32_t id = queue->capacity == 0 ? SYN_QUEUE_NONE

@@ -69,7 +69,12 @@ syn_queue_is_empty(const struct syn_queue *queue)
 }
 
 /** The entry of a tuple, or SYN_QUEUE_NONE. hash is flow_table_hash(tuple). */
-uint32_t syn_queue_find(const struct syn_queue *queue, uint32_t hash, const struct tuple *tuple);
+static inline uint32_t
+syn_queue_find(const struct syn_queue *queue, uint32_t hash, const struct tuple *tuple)
+{
+	return syn_queue_is_empty(queue) ? SYN_QUEUE_NONE
+					 : flow_table_find(&queue->flows, hash, tuple);
+}
 
 /**
  * Takes an entry for a tuple that has none, with its timer armed for when; all but flow and timer
