@@ -98,7 +98,8 @@ packet_emit(void *context, enum side out, struct pkt *pkt)
 	ENSURE(packet_checksums_are_right(pkt->data, pkt->len));
 	ENSURE(packet_read(&packet, pkt->data, pkt->len));
 	/* Nothing reaches the backend but SYNs and RSTs that we make ourselves. */
-	ENSURE(out == SIDE_CLIENT || packet.flags == PACKET_SYN || packet.flags == PACKET_RST);
+	ENSURE(out == SIDE_CLIENT || packet.flags == PACKET_SYN ||
+			(packet.flags & ~PACKET_ACK) == PACKET_RST);
 	w->lent_count--;
 }
 

@@ -114,6 +114,18 @@ answer_of(const struct round *round)
 	return NULL;
 }
 
+/* A backend that answers late is asked again, and may have aborted when it hears that. */
+static bool
+has_second_socket(const struct checker *checker, const struct round *round,
+		const struct application *app)
+{
+	const struct plan *plan = checker->plan;
+	unsigned slot = plan->client[round - checker->rounds].slot;
+
+	return !plan->is_clean && app->dialogue.end == END_ABORT_BY_BACKEND &&
+	       plan->backends[slot].mood == MOOD_SLOW;
+}
+
 /* The limits listed in checker.h. */
 static bool
 may_be_silent(const struct checker *checker, const struct round *round,
@@ -128,7 +140,7 @@ may_be_silent(const struct checker *checker, const struct round *round,
 	if (round->met_overflow || round->was_reset || round->was_flushed)
 		return true;
 	if (round->was_admitted)
-		return false;
+		return has_second_socket(checker, round, app);
 	/* The SYN was damaged where no sum covers it; nothing was noted. */
 	if (answer == NULL)
 		return true;
@@ -162,6 +174,9 @@ checker_end(struct checker *checker, unsigned client, const struct application *
 	switch (app->endpoint.end) {
 	case ENDED_WELL:
 		checker->ends[ROUND_COMPLETE]++;
+		checker->unsettled +=
+				checker->plan->backends[checker->plan->client[client].slot].mood ==
+				MOOD_DYING;
 		/* What was on its way when the connection was flushed may have opened a second one.
 		 */
 		if (!round->was_flushed)

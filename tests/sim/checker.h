@@ -14,6 +14,8 @@
  *   - Its proofs met a full ring or table.
  *   - A RST to it was lost, behind which Sluice forgets the connection.
  *   - The operator flushed its backend.
+ *   - Its backend aborted and the RST was lost, while a late copy of the SYN had opened a second
+ *     socket there, which challenges whatever comes.
  */
 #ifndef SLUICE_TESTS_SIM_CHECKER_H
 #define SLUICE_TESTS_SIM_CHECKER_H
@@ -73,6 +75,8 @@ struct checker {
 	char text[256]; /**< of the first fault */
 	struct round rounds[CLIENTS_MAX];
 	uint64_t ends[ROUND_ENDS];
+	uint64_t unsettled;   /**< complete for the client, at a backend that may die before its own
+				 end */
 	uint64_t packets;     /**< handed to Sluice */
 	uint64_t lucky_shots; /**< forged RSTs that were exactly right */
 	bool has_evicted;     /**< half-open clients had to make way */

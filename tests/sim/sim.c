@@ -154,7 +154,8 @@ abnormal_rounds(const struct sim *sim)
 {
 	const uint64_t *ends = sim->checker.ends;
 
-	return ends[ROUND_RESET] + ends[ROUND_ABORTED] + ends[ROUND_SILENT];
+	return ends[ROUND_RESET] + ends[ROUND_ABORTED] + ends[ROUND_SILENT] +
+	       sim->checker.unsettled;
 }
 
 /* From a SYN to the end of its entry, if no SYN-ACK is ever repeated for want of buffers: 63 s with
