@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/base.h"
+#include "control/word.h"
 
 /* Bytes of the character at text that a terminal would obey; 0 when it is harmless. */
 static size_t
@@ -116,46 +117,13 @@ text_duration(char text[TEXT_BYTES], double seconds)
 				(unsigned)(hours % 24));
 }
 
-#define WORD_BYTES_MAX 48 /* longer words are near to nothing */
-
-/* Fewest insertions, deletions and replacements that turn one word into the other (Levenshtein
- * 1966); to is at most WORD_BYTES_MAX long. */
-static unsigned
-edit_distance(const char *from, const char *to)
-{
-	unsigned row[WORD_BYTES_MAX + 1];
-	const size_t length = strlen(to);
-
-	for (unsigned i = 0; i <= length; i++)
-		row[i] = i;
-	for (size_t i = 0; from[i] != '\0'; i++) {
-		unsigned diagonal = row[0]++;
-
-		for (size_t j = 0; j < length; j++) {
-			unsigned best = diagonal + (from[i] != to[j]);
-
-			diagonal = row[j + 1];
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			if (row[j + 1] + 1 < best)
-				best = row[j + 1] + 1;
-			row[j + 1] = best;
-		}
-	}
-	return row[length];
-}
-
 void
 text_nearest_try(struct text_nearest *nearest, const char *candidate)
 {
-	const size_t length = strlen(candidate);
-	unsigned distance;
+	unsigned distance = word_distance(nearest->word, candidate);
 
-	if (strlen(nearest->word) > WORD_BYTES_MAX || length > WORD_BYTES_MAX)
-		return;
-	distance = edit_distance(nearest->word, candidate);
-	/* A quarter of the letters wrong, and one more, is a typing error; all of them is not. */
-	if (distance > 1 + length / 4 || distance >= length)
+	/* With every letter wrong it is another word. */
+	if (distance >= strlen(candidate))
 		return;
 	if (nearest->best != NULL && distance >= nearest->distance)
 		return;

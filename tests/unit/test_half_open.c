@@ -343,11 +343,7 @@ test_eviction(void **state)
 	static const uint8_t hello[] = "hello";
 
 	(void)state;
-	flow_send_syn(w, &old);
-	assert_int_equal(send(w, flow_ack(&old)), REASON_ack_connecting);
-	data = flow_synack(&old);
-	assert_int_equal(world_send(w, SIDE_BACKEND, &data).reason, REASON_backend_connected);
-	world_emitted(w, SIDE_CLIENT);
+	flow_establish(w, &old);
 
 	flow_send_syn(w, &f);
 	world_flood(w, 0, 640);
@@ -436,11 +432,7 @@ test_tuple_in_use(void **state)
 	struct packet packet;
 
 	(void)state;
-	flow_send_syn(w, &f);
-	assert_int_equal(send(w, flow_ack(&f)), REASON_ack_connecting);
-	packet = flow_synack(&f);
-	assert_int_equal(world_send(w, SIDE_BACKEND, &packet).reason, REASON_backend_connected);
-	world_emitted(w, SIDE_CLIENT);
+	flow_establish(w, &f);
 	packet = flow_syn(&f);
 	packet.seq += 100000;
 	assert_int_equal(send(w, packet), REASON_syn_cookie_sent);

@@ -42,19 +42,6 @@ client(unsigned version, unsigned n)
 	return flow_script_default(version, (uint16_t)(40000 + n));
 }
 
-static void
-establish(struct world *w, struct flow_script *f)
-{
-	struct packet packet;
-
-	flow_send_syn(w, f);
-	packet = flow_ack(f);
-	assert_int_equal(world_send(w, SIDE_CLIENT, &packet).reason, REASON_ack_connecting);
-	packet = flow_synack(f);
-	assert_int_equal(world_send(w, SIDE_BACKEND, &packet).reason, REASON_backend_connected);
-	world_emitted(w, SIDE_CLIENT);
-}
-
 /* 1. An empty worker answers in one tick with nothing; so does one without a syn queue. */
 static void
 test_empty(void **state)
@@ -144,7 +131,7 @@ test_list_connections(void **state)
 	(void)state;
 	for (unsigned n = 0; n < 4; n++)
 		f[n] = client(4, n);
-	establish(w, &f[0]);
+	flow_establish(w, &f[0]);
 	for (unsigned n = 1; n < 4; n++) {
 		struct packet ack;
 
@@ -208,7 +195,7 @@ test_tuple(void **state)
 	assert_int_equal(letter->last_reason, REASON_syn_queued);
 	free(letter);
 
-	establish(w, &g);
+	flow_establish(w, &g);
 	letter = letter_new(INSPECT_TUPLE, INSPECT_SLOT_ANY, 10);
 	letter->tuple = tuple;
 	letter->tuple.client_port++;
@@ -245,13 +232,13 @@ test_flush(void **state)
 	unsigned to_client = 0, to_backend = 0;
 
 	(void)state;
-	establish(w, &other);
+	flow_establish(w, &other);
 	for (unsigned n = 0; n < CLIENTS; n++) {
 		struct packet ack;
 
 		f[n] = client(4, n);
 		if (n < 20) {
-			establish(w, &f[n]);
+			flow_establish(w, &f[n]);
 			continue;
 		}
 		flow_send_syn(w, &f[n]);

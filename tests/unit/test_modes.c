@@ -30,14 +30,9 @@ test_proven_client(void **state)
 	struct world *w = world_new(&(struct world_options){
 			.mode = WORLD_MODE_0, .backend = {.tcp_max_syn_backlog = 128}});
 	struct flow_script f = flow_script_default(4, 40000);
-	struct packet answer;
 
 	(void)state;
-	flow_send_syn(w, &f);
-	assert_int_equal(send(w, flow_ack(&f)), REASON_ack_connecting);
-	answer = flow_synack(&f);
-	assert_int_equal(world_send(w, SIDE_BACKEND, &answer).reason, REASON_backend_connected);
-	world_emitted(w, SIDE_CLIENT);
+	flow_establish(w, &f);
 
 	world_flood(w, 0, 200);
 	assert_int_equal(send(w, world_stranger_syn(999)), REASON_syn_reserved);
