@@ -304,7 +304,8 @@ def backend_removed_with_deadline(lab):
     else:
       tcp.expect_reset(client, 5)
       tcp.expect_reset(server, 1)
-      wait_until(lambda: not draining(sluice), 5, "nothing left of the removed backend")
+      # Reset connections are remembered for 10 s.
+      wait_until(lambda: not draining(sluice), 16, "nothing left of the removed backend")
 
 
 @lab_test(drivers=DRIVERS[:1], relays=("client",))
