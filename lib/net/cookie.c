@@ -8,7 +8,7 @@
 
 #include <endian.h>
 
-#define COOKIE_VERSION 1u /* goes up with every change of what the MAC covers */
+#define COOKIE_VERSION 2u /* goes up with every change of what the MAC covers */
 
 /* The ISN below its MAC. */
 #define ISS_CODE_BITS 8
@@ -37,7 +37,7 @@ static_assert(COOKIE_MAC_BITS + COOKIE_MAC_BITS_TIMESTAMP <= 64, "both come from
 /* Ascending; sources above cookie_encode(). */
 static const uint16_t mss_ip4[MSS_COUNT] = {88, 536, 1200, 1360, 1400, 1440, 1452, 1460};
 static const uint16_t mss_ip6[MSS_COUNT] = {88, 536, 1220, 1340, 1380, 1420, 1432, 1440};
-static const uint8_t wscales[WSCALE_COUNT] = {TCP_WSCALE_NONE, 0, 2, 4, 6, 7, 8, 9};
+static const uint8_t wscales[WSCALE_COUNT] = {TCP_WSCALE_NONE, 0, 2, 4, 6, 7, 8, 10};
 
 #define MSS_DEFAULT_IP4 536  /* RFC 9293 3.7.1 */
 #define MSS_DEFAULT_IP6 1220 /* the same, 1280 - 60 */
@@ -315,9 +315,9 @@ mac_for_tsval(uint64_t mac)
  *   networks, 1360 and 1340 what IPsec and GRE gateways clamp to. From the fourth entry up, IPv6's
  *   is IPv4's less the 20 bytes by which its header is longer.
  *   Scale, without timestamps: 8 is Windows (which sends no timestamps, and so counts here), 7
- *   Linux's default, 6 macOS, iOS and FreeBSD, 9 Linux with buffers of 16 MiB, 0, 2 and 4 small
- *   devices. Up to 10 rounding loses at most half of the window. None is not 0: with 0 the
- *   client accepts our scale, with none it doesn't (RFC 7323 1.3).
+ *   Linux's default for long, 10 its default since tcp_rmem allows 32 MiB, 6 macOS, iOS and
+ *   FreeBSD, 0, 2 and 4 small devices. Up to 11 rounding loses at most half of the window. None is
+ *not 0: with 0 the client accepts our scale, with none it doesn't (RFC 7323 1.3).
  */
 struct cookie
 cookie_encode(const struct jar *jar, const struct tuple *tuple, const struct cookie_syn *syn)

@@ -23,7 +23,7 @@ static const uint16_t mss_of[2][8] = {
 		{88, 536, 1200, 1360, 1400, 1440, 1452, 1460},
 		{88, 536, 1220, 1340, 1380, 1420, 1432, 1440},
 };
-static const int scale_of[8] = {-1, 0, 2, 4, 6, 7, 8, 9};
+static const int scale_of[8] = {-1, 0, 2, 4, 6, 7, 8, 10};
 
 static const struct siphash_key master = {0x0123456789abcdef, 0xfedcba9876543210};
 
@@ -238,7 +238,7 @@ naive_encode(uint64_t epoch, const struct tuple *tuple, const struct cookie_syn 
 	append(message, &length, syn->isn, 4);
 	append(message, &length, tuple->vlan, 4);
 	append(message, &length, code, 1);
-	append(message, &length, 1 << 4 | syn->has_timestamp << 3 | (is_ip4 ? 4 : 6), 1);
+	append(message, &length, 2 << 4 | syn->has_timestamp << 3 | (is_ip4 ? 4 : 6), 1);
 	if (syn->has_timestamp)
 		append(message, &length, tsval_code, 1);
 	mac = siphash(&key, message, length);
