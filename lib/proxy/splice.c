@@ -93,6 +93,11 @@ splice_track(struct worker *w, uint32_t id, const struct pkt *pkt, enum side fro
 	uint32_t end = seq + pkt_seq_length(pkt);
 	uint32_t edge = pkt->ack + ((uint32_t)pkt->window << window_scale(conn, from));
 
+	/* A FIN at exactly what its receiver expects ends the stream there: what seemed to lie
+	 * behind it was forged. */
+	if (UNLIKELY(pkt->flags & TCP_FIN) && seq == conn->leg[side_other(from)].rcv_nxt &&
+			seq_before(end, sender->snd_nxt))
+		sender->snd_nxt = end;
 	if (seq_after(end, sender->snd_nxt)) {
 		/* Bytes behind a FIN: what looked like one was forged. */
 		if (UNLIKELY(close_fin_pending(conn->state, from)))

@@ -581,6 +581,44 @@ test_burst_order(void **state)
 	world_free(w);
 }
 
+/* Bytes forged ahead of both ends, which they drop: the connection still ends when they close. */
+static void
+test_pitfall_15_forged_ahead(void **state)
+{
+	static const unsigned versions[] = {4, 6};
+	static const uint8_t bytes[500] = {0};
+
+	(void)state;
+	for (unsigned v = 0; v < 2; v++) {
+		struct world *w = world_new(&(struct world_options){0});
+		struct flow_script f = flow_script_default(versions[v], 40000);
+		const uint16_t slot = v;
+		struct packet packet;
+
+		flow_establish(w, &f);
+		packet = flow_client(&f, PACKET_ACK, f.client_isn + 1 + 10000, f.iss + 1);
+		packet.payload = bytes;
+		packet.payload_length = sizeof(bytes);
+		assert_int_equal(world_send(w, SIDE_CLIENT, &packet).reason, REASON_spliced);
+		packet = flow_backend(&f, PACKET_ACK, f.backend_isn + 1 + 10000, f.client_isn + 1);
+		packet.payload = bytes;
+		packet.payload_length = sizeof(bytes);
+		assert_int_equal(world_send(w, SIDE_BACKEND, &packet).reason, REASON_spliced);
+
+		packet = flow_client(&f, PACKET_FIN | PACKET_ACK, f.client_isn + 1, f.iss + 1);
+		assert_int_equal(world_send(w, SIDE_CLIENT, &packet).reason, REASON_spliced);
+		packet = flow_backend(
+				&f, PACKET_FIN | PACKET_ACK, f.backend_isn + 1, f.client_isn + 2);
+		assert_int_equal(world_send(w, SIDE_BACKEND, &packet).reason, REASON_spliced);
+		packet = flow_client(&f, PACKET_ACK, f.client_isn + 2, f.iss + 2);
+		assert_int_equal(world_send(w, SIDE_CLIENT, &packet).reason, REASON_spliced);
+		assert_int_equal(world_counter(w, slot, COUNTER_CurrEstab), 0);
+		world_pass(w, 121 * TICKS_PER_S);
+		assert_int_equal(world_connections(w), 0);
+		world_free(w);
+	}
+}
+
 int
 main(void)
 {
@@ -600,6 +638,7 @@ main(void)
 			cmocka_unit_test(test_forged_fin),
 			cmocka_unit_test(test_duplicates_and_probes),
 			cmocka_unit_test(test_burst_order),
+			cmocka_unit_test(test_pitfall_15_forged_ahead),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
