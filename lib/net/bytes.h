@@ -50,7 +50,7 @@ enum {
 	TCP_SEQ_AT = 4,
 	TCP_ACK_AT = 8,
 	TCP_DATA_OFFSET_AT = 12,
-	TCP_FLAGS_AT = 13,
+	TCP_FLAGS_AT = 13, /* directly behind the data offset, as rewrite_flags() counts on */
 	TCP_WINDOW_AT = 14,
 	TCP_CHECKSUM_AT = 16,
 	TCP_BYTES_MIN = 20,

@@ -101,6 +101,29 @@ void pkt_parse(struct pkt *pkt, enum side from);
  */
 enum reason pkt_check_tcp(struct pkt *pkt);
 
+/** The ECN field of IP (RFC 3168 5), in pkt.tos. */
+enum ip_ecn {
+	IP_ECN_MASK = 3,
+	IP_ECN_NOT_ECT = 0,
+	IP_ECN_CE = 3, /**< congestion experienced */
+};
+
+/** True for a SYN that offers ECN (RFC 3168 6.1.1). One that is itself marked was not sent so: then
+ * a router on its way can't be trusted with the field (Linux tcp_ecn_create_request). */
+static inline bool
+pkt_offers_ecn(const struct pkt *syn)
+{
+	return (syn->flags & (TCP_ECE | TCP_CWR)) == (TCP_ECE | TCP_CWR) &&
+	       (syn->tos & IP_ECN_MASK) == IP_ECN_NOT_ECT;
+}
+
+/** True for a SYN-ACK that accepts it. */
+static inline bool
+pkt_accepts_ecn(const struct pkt *syn_ack)
+{
+	return (syn_ack->flags & (TCP_ECE | TCP_CWR)) == TCP_ECE;
+}
+
 /** Bytes of TCP payload; valid after pkt_check_tcp(). */
 static inline uint32_t
 pkt_payload_length(const struct pkt *pkt)

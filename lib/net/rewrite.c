@@ -37,13 +37,19 @@ segment_destination(const struct tuple *tuple, enum side to)
 	return segment_source(tuple, side_other(to));
 }
 
+static uint8_t
+build_tos(const struct pkt_build *build)
+{
+	return (uint8_t)(build->tos & ~(unsigned)IP_ECN_MASK);
+}
+
 static void
 build_ip4(uint8_t *ip, const struct tuple *tuple, const struct pkt_build *build,
 		uint32_t tcp_length)
 {
 	memset(ip, 0, IP4_BYTES_MIN);
 	ip[0] = 4 << 4 | IP4_BYTES_MIN / 4;
-	ip[IP4_TOS_AT] = build->tos;
+	ip[IP4_TOS_AT] = build_tos(build);
 	store_be16(ip + IP4_TOTAL_LENGTH_AT, (uint16_t)(IP4_BYTES_MIN + tcp_length));
 	store_be16(ip + IP4_FRAGMENT_AT, IP4_DONT_FRAGMENT);
 	ip[IP4_TTL_AT] = build->ttl;
@@ -60,7 +66,7 @@ build_ip6(uint8_t *ip, const struct tuple *tuple, const struct pkt_build *build,
 	const union ip_addr *source = segment_source(tuple, build->to);
 	const union ip_addr *destination = segment_destination(tuple, build->to);
 
-	store_be32(ip, 6u << 28 | (uint32_t)build->tos << 20 | (build->flow_label & 0xfffff));
+	store_be32(ip, 6u << 28 | (uint32_t)build_tos(build) << 20 | (build->flow_label & 0xfffff));
 	store_be16(ip + IP6_PAYLOAD_LENGTH_AT, (uint16_t)tcp_length);
 	ip[IP6_NEXT_HEADER_AT] = PROTOCOL_TCP;
 	ip[IP6_HOP_LIMIT_AT] = build->ttl;
@@ -251,4 +257,35 @@ rewrite_segment(struct pkt *pkt, const struct rewrite *rewrite)
 		edit_sack(&edit, pkt, rewrite);
 	if (edit.diff != 0)
 		store_raw16(check, csum_apply(load_raw16(check), edit.diff));
+}
+
+void
+rewrite_flags(struct pkt *pkt, uint8_t clear, uint8_t set)
+{
+	uint8_t *tcp = pkt->data + pkt->l4_offset;
+	uint8_t *at = tcp + TCP_DATA_OFFSET_AT;
+	uint8_t *check = tcp + TCP_CHECKSUM_AT;
+	uint16_t old_be = load_raw16(at);
+
+	at[1] = (uint8_t)((at[1] & ~(unsigned)clear) | set);
+	if (load_raw16(at) != old_be)
+		store_raw16(check, csum_apply(load_raw16(check),
+						   csum_diff16(0, old_be, load_raw16(at))));
+}
+
+void
+rewrite_not_ect(struct pkt *pkt)
+{
+	uint8_t *ip = pkt->data + pkt->l3_offset;
+	uint8_t *check = ip + IP4_CHECKSUM_AT;
+	uint16_t old_be = load_raw16(ip);
+
+	if ((pkt->tos & IP_ECN_MASK) == IP_ECN_NOT_ECT)
+		return;
+	if (pkt->tuple.family == FAMILY_IP6) {
+		ip[1] &= (uint8_t) ~((unsigned)IP_ECN_MASK << 4);
+		return;
+	}
+	ip[IP4_TOS_AT] &= (uint8_t) ~(unsigned)IP_ECN_MASK;
+	store_raw16(check, csum_apply(load_raw16(check), csum_diff16(0, old_be, load_raw16(ip))));
 }

@@ -21,7 +21,8 @@ struct pkt_build {
 	uint16_t window;
 	uint8_t flags;	     /**< enum tcp_flag bits */
 	uint8_t ttl;	     /**< TTL or hop limit */
-	uint8_t tos;	     /**< DSCP; the ECN bits should be 0 on what we make */
+	uint8_t tos;	     /**< DSCP; ECN bits are not taken: no SYN, RST or pure ACK may be
+				ECN-capable (RFC 3168 6.1.1, 6.1.4) */
 	uint32_t flow_label; /**< IPv6 only */
 	/** Options, already laid out; length a multiple of 4, at most 40. */
 	uint8_t options[TCP_OPT_BYTES_MAX];
@@ -63,5 +64,13 @@ struct rewrite {
  * window and opt keep the values from before.
  */
 void rewrite_segment(struct pkt *pkt, const struct rewrite *rewrite);
+
+/** Clears, then sets flag bits (enum tcp_flag) of a checked TCP packet in place, with its checksum
+ * by difference. pkt->flags keeps the value from before. */
+void rewrite_flags(struct pkt *pkt, uint8_t clear, uint8_t set);
+
+/** Makes an IP packet not ECN-capable, with IPv4's header checksum by difference. pkt->tos keeps
+ * the value from before. */
+void rewrite_not_ect(struct pkt *pkt);
 
 #endif

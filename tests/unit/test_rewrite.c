@@ -206,6 +206,38 @@ test_nothing_to_change(void **state)
 	}
 }
 
+/* Flags and the ECN field: as a rebuild, with every combination of bits. */
+static void
+test_ecn_bits(void **state)
+{
+	uint8_t frame[FRAME_MAX], expected[FRAME_MAX];
+	uint64_t seed = 4;
+
+	(void)state;
+	for (unsigned n = 0; n < 100000; n++) {
+		struct packet packet = random_packet(&seed);
+		uint8_t clear = (uint8_t)(packet_random(&seed) & (PACKET_ECE | PACKET_CWR));
+		uint8_t set = (uint8_t)(packet_random(&seed) & PACKET_ECE);
+		bool not_ect = one_in(&seed, 2);
+		size_t size;
+		struct pkt pkt;
+
+		packet.flags |= (uint8_t)(packet_random(&seed) & (PACKET_ECE | PACKET_CWR));
+		packet.tos = (uint8_t)packet_random(&seed);
+		packet.ip4_id = (uint16_t)packet_random(&seed);
+		size = packet_write(&packet, frame, sizeof(frame));
+		pkt = load(frame, size);
+		assert_int_equal(pkt_check_tcp(&pkt), REASON_NONE);
+		rewrite_flags(&pkt, clear, set);
+		if (not_ect)
+			rewrite_not_ect(&pkt);
+		packet.flags = (uint8_t)((packet.flags & ~clear) | set);
+		packet.tos = not_ect ? packet.tos & 0xfc : packet.tos;
+		assert_int_equal(packet_write(&packet, expected, sizeof(expected)), size);
+		assert_memory_equal(frame, expected, size);
+	}
+}
+
 /* PITFALLS 20: what was wrong stays wrong, by the same difference. */
 static void
 test_bad_checksum_stays_bad(void **state)
@@ -311,7 +343,7 @@ packet_built(const struct packet *ends, const struct pkt_build *build)
 	packet.window = build->window;
 	packet.flags = build->flags;
 	packet.ttl = build->ttl;
-	packet.tos = build->tos;
+	packet.tos = build->tos & 0xfc; /* nothing we make is ECN-capable */
 	packet.flow_label = build->flow_label;
 	packet.options_length = build->options_length;
 	memcpy(packet.options, build->options, build->options_length);
@@ -439,6 +471,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(test_translation_is_a_rebuild),
 			cmocka_unit_test(test_nothing_to_change),
+			cmocka_unit_test(test_ecn_bits),
 			cmocka_unit_test(test_bad_checksum_stays_bad),
 			cmocka_unit_test(test_build_from_nothing),
 			cmocka_unit_test(test_build_over_received),
