@@ -26,11 +26,13 @@ static_assert(CONFIG_QINQ_8100 == 0 && CONFIG_QINQ_88A8 == 1, "the order of qinq
 static_assert(QUEUE_RULES_LINUX_2_6 == 0 && QUEUE_RULES_LINUX_4_4 == 1 &&
 				QUEUE_RULES_LINUX_6_18 == 2 && QUEUE_RULES_CLASSIC == 3,
 		"the order of rules_choices");
+static_assert(PROFILE_LEARN == 0 && PROFILE_FIXED == 1, "the order of profile_choices");
 
 static const char *const checksum_choices[] = {"auto", "strict", "partial", NULL};
 static const char *const qinq_choices[] = {"0x8100", "0x88a8", NULL};
 static const char *const rules_choices[] = {
 		"linux-2.6", "linux-4.4", "linux-6.18", "classic", NULL};
+static const char *const profile_choices[] = {"learn", "fixed", NULL};
 
 static const struct config_key keys[] = {
 		{CONFIG_SCOPE_TOP, "ports", CONFIG_OBJECT, .required = true,
@@ -134,6 +136,14 @@ static const struct config_key keys[] = {
 				AT(struct backend_config, announced_mss)},
 		{CONFIG_SCOPE_BACKEND, "announced_wscale", CONFIG_INTEGER, .max = 9, .initial = 7,
 				AT(struct backend_config, announced_wscale)},
+		{CONFIG_SCOPE_BACKEND, "profile", CONFIG_CHOICE, .choices = profile_choices,
+				.initial = PROFILE_LEARN, AT(struct backend_config, profile)},
+		{CONFIG_SCOPE_BACKEND, "profile_sack", CONFIG_INTEGER, .max = 1, .initial = 1,
+				AT(struct backend_config, profile_sack)},
+		{CONFIG_SCOPE_BACKEND, "profile_timestamps", CONFIG_INTEGER, .max = 1, .initial = 1,
+				AT(struct backend_config, profile_timestamps)},
+		{CONFIG_SCOPE_BACKEND, "profile_ecn", CONFIG_INTEGER, .max = 1, .initial = 1,
+				AT(struct backend_config, profile_ecn)},
 };
 
 const struct config_key *

@@ -39,7 +39,7 @@ struct tcp_opt {
  */
 bool tcp_opt_parse(const uint8_t *options, unsigned length, struct tcp_opt *opt);
 
-/** The options of a SYN or SYN-ACK we send. */
+/** What a SYN or SYN-ACK of ours offers: its options, and ECN. */
 struct tcp_opt_syn {
 	uint32_t tsval; /**< host order; used when has_timestamp */
 	uint32_t tsecr; /**< host order; used when has_timestamp */
@@ -47,6 +47,7 @@ struct tcp_opt_syn {
 	uint8_t wscale; /**< 0..14, or TCP_WSCALE_NONE to leave it out */
 	bool sack_permitted;
 	bool has_timestamp;
+	bool ecn; /**< no option: the caller sets the flags (RFC 3168 6.1.1) */
 };
 
 /** Writes the options into out (room for 40 bytes) and returns their length, a multiple of 4, at

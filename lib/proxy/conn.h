@@ -27,6 +27,8 @@ struct leg {
 enum conn_flag {
 	CONN_STRIP_TIMESTAMP = 1, /**< promised to the client, refused by the backend */
 	CONN_STRIP_SACK = 2,	  /**< the same for SACK */
+	CONN_ECN_ALONE = 4,	  /**< the client may speak ECN, the backend doesn't: see ecn.h */
+	CONN_ECN_ECHO = 8,	  /**< a congestion mark came from it that it has not answered */
 };
 
 struct conn {
@@ -58,13 +60,13 @@ struct conn_setup {
 	uint16_t mss;	     /**< the client's, by its cookie */
 	uint16_t window;     /**< the client's, as it stood in its ACK */
 	uint8_t ttl;	     /**< of the client's ACK */
-	uint8_t tos;	     /**< of the client's ACK, ECN bits cleared */
+	uint8_t tos;	     /**< of the client's ACK */
 	uint8_t syns;	     /**< SYNs sent to the backend */
 	uint8_t wscale;	     /**< the client's, or TCP_WSCALE_NONE */
 	bool sack_permitted;
 	bool has_timestamp;
 	bool met_old_socket; /**< the backend answered once from an older connection */
-	uint8_t unused[1];
+	bool ecn;	     /**< promised to the client */
 };
 static_assert(sizeof(struct conn_setup) == 48, "cold memory per connection");
 

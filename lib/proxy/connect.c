@@ -55,7 +55,16 @@ connect_offer(const struct conn_setup *setup)
 			.wscale = setup->wscale,
 			.sack_permitted = setup->sack_permitted,
 			.has_timestamp = setup->has_timestamp,
+			.ecn = setup->ecn,
 	};
+}
+
+/* The second SYN does without ECN: something on the way may drop those that offer it (RFC 3168
+ * 6.1.1.1). */
+static uint8_t
+connect_syn_flags(const struct conn_setup *setup)
+{
+	return setup->ecn && setup->syns == 0 ? TCP_SYN | TCP_ECE | TCP_CWR : TCP_SYN;
 }
 
 static struct pkt_build
@@ -65,7 +74,7 @@ connect_syn(const struct conn *conn, const struct conn_setup *setup)
 	struct pkt_build build = {
 			.to = SIDE_BACKEND,
 			.seq = conn->leg[SIDE_CLIENT].snd_nxt - 1,
-			.flags = TCP_SYN,
+			.flags = connect_syn_flags(setup),
 			/* The window of a SYN is never scaled (RFC 7323 2.2). */
 			.window = window_field((uint32_t)setup->window << conn->scale_client),
 			.ttl = setup->ttl,
@@ -176,6 +185,8 @@ connect_translate(struct conn *conn, const struct conn_setup *setup, const struc
 		conn->flags |= CONN_STRIP_TIMESTAMP;
 	if (setup->sack_permitted && !pkt->opt.sack_permitted)
 		conn->flags |= CONN_STRIP_SACK;
+	if (setup->ecn && !pkt_accepts_ecn(pkt))
+		conn->flags |= CONN_ECN_ALONE;
 
 	backend->rcv_nxt = client->snd_nxt;
 	backend->window_end = client->snd_nxt + pkt->window;
@@ -219,7 +230,7 @@ connect_open_window(struct worker *w, uint32_t id, const struct pkt *answer)
 			.flags = TCP_ACK,
 			.window = window_field((uint32_t)answer->window >> conn->scale_to_client),
 			.ttl = answer->ttl,
-			.tos = (uint8_t)(answer->tos & ~3u),
+			.tos = answer->tos,
 			.flow_label = answer->flow_label,
 	};
 
@@ -249,9 +260,14 @@ connect_established(struct worker *w, uint32_t id, struct pkt *pkt)
 {
 	struct conn *conn = worker_conn(w, id);
 	struct conn_setup *setup = &w->setups[id];
+	struct backend_profile *profile = &w->backends[conn->slot].profile;
 	struct tcp_opt_syn offer = connect_offer(setup);
 
-	backend_profile_learn(&w->backends[conn->slot].profile, &offer, &pkt->opt, w->now);
+	/* A second SYN offered no ECN. Its answer tells that the first was dropped for that, unless
+	 * such a SYN is known to get through. */
+	if (setup->syns > 1 && !pkt_accepts_ecn(pkt) && profile->ecn == LEARNED_YES)
+		offer.ecn = false;
+	backend_profile_learn(profile, conn_config(w, id), &offer, pkt, w->now);
 	connect_leave(w, id);
 	connect_count_wait(w, conn);
 	proven_note(&w->proven, &pkt->tuple.client, w->now);

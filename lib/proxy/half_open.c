@@ -97,6 +97,7 @@ entry_fill(struct syn_entry *entry, const struct pkt *syn, const struct tcp_opt_
 			15u;
 	entry->sack_permitted = announce->sack_permitted;
 	entry->has_timestamp = announce->has_timestamp;
+	entry->ecn = announce->ecn;
 	memcpy(entry->backend_mac, syn->data, ETHER_ADDR_BYTES);
 	memcpy(entry->client_mac, syn->data + ETHER_ADDR_BYTES, ETHER_ADDR_BYTES);
 }
@@ -128,11 +129,10 @@ static struct pkt_build
 entry_syn_ack(const struct worker *w, const struct syn_entry *entry,
 		const struct backend_config *config)
 {
-	const uint16_t mss = w->backends[config->slot].profile.mss;
 	struct tcp_opt_syn announce = {
 			.tsval = entry->tsval,
 			.tsecr = entry->client_tsval,
-			.mss = mss != 0 ? mss : config->announced_mss,
+			.mss = backend_profile_mss(&w->backends[config->slot].profile, config),
 			.wscale = entry->announced_wscale == SYN_WSCALE_NONE
 						  ? TCP_WSCALE_NONE
 						  : entry->announced_wscale,
@@ -143,7 +143,7 @@ entry_syn_ack(const struct worker *w, const struct syn_entry *entry,
 			.to = SIDE_CLIENT,
 			.seq = entry->iss,
 			.ack = entry->isn + 1,
-			.flags = TCP_SYN | TCP_ACK,
+			.flags = TCP_SYN | TCP_ACK | (entry->ecn ? TCP_ECE : 0),
 			.ttl = PKT_TTL_DEFAULT,
 	};
 
@@ -186,6 +186,7 @@ half_open_proof(const struct syn_entry *entry)
 										  : entry->wscale,
 							.sack_permitted = entry->sack_permitted,
 							.has_timestamp = entry->has_timestamp,
+							.ecn = entry->ecn,
 					},
 	};
 }

@@ -43,7 +43,7 @@ syn_offer(struct worker *w, struct syn_answer *answer, const struct task *task)
 {
 	const struct pkt *pkt = task->pkt;
 	struct tcp_opt_syn announce = backend_profile_announce(
-			&worker_backend(w, task->config)->profile, task->config, &pkt->opt, w->now);
+			&worker_backend(w, task->config)->profile, task->config, pkt, w->now);
 
 	announce.tsecr = pkt->opt.tsval;
 	if (announce.wscale != TCP_WSCALE_NONE)
@@ -59,6 +59,7 @@ syn_offer(struct worker *w, struct syn_answer *answer, const struct task *task)
 			.wscale = pkt->opt.wscale,
 			.sack_permitted = announce.sack_permitted,
 			.has_timestamp = announce.has_timestamp,
+			.ecn = announce.ecn && announce.has_timestamp,
 	};
 }
 
@@ -183,11 +184,13 @@ static void
 syn_build_answer(struct syn_answer *answer)
 {
 	struct pkt *pkt = answer->task.pkt;
+	/* Promised only where it is remembered: in the cookie's TSval, or in the entry. */
+	bool ecn = answer->syn.ecn || (answer->kind == ANSWER_QUEUED && answer->announce.ecn);
 	struct pkt_build build = {
 			.to = SIDE_CLIENT,
 			.seq = answer->cookie.iss,
 			.ack = answer->syn.isn + 1,
-			.flags = TCP_SYN | TCP_ACK,
+			.flags = TCP_SYN | TCP_ACK | (ecn ? TCP_ECE : 0),
 			.ttl = PKT_TTL_DEFAULT,
 	};
 
@@ -256,7 +259,8 @@ check_both_proofs(const struct worker *w, const struct syn_entry *entry, const s
 		ENSURE(is_cookie);
 	if (is_cookie)
 		ENSURE(proof.isn == entry->isn &&
-				proof.syn.sack_permitted == entry->sack_permitted);
+				proof.syn.sack_permitted == entry->sack_permitted &&
+				(proof.syn.ecn == entry->ecn || !entry->has_timestamp));
 }
 
 static void
@@ -364,6 +368,9 @@ handshake_record(struct worker *w, uint32_t id, const struct task *task, const s
 	conn->scale_to_client =
 			proof->announced_wscale == TCP_WSCALE_NONE ? 0 : proof->announced_wscale;
 	conn->ts_delta = syn->has_timestamp ? proof->tsval : 0;
+	/* An entry that is gone may have promised what its cookie had no room for. */
+	if (!proof->is_entry && !syn->has_timestamp)
+		conn->flags |= CONN_ECN_ALONE;
 	*setup = (struct conn_setup){
 			.tsval = syn->has_timestamp ? proof->client_tsval : 0,
 			.flow_label = pkt->flow_label,
@@ -371,10 +378,11 @@ handshake_record(struct worker *w, uint32_t id, const struct task *task, const s
 			.mss = syn->mss,
 			.window = pkt->window,
 			.ttl = pkt->ttl,
-			.tos = (uint8_t)(pkt->tos & ~3u),
+			.tos = pkt->tos,
 			.wscale = syn->wscale,
 			.sack_permitted = syn->sack_permitted,
 			.has_timestamp = syn->has_timestamp,
+			.ecn = syn->ecn,
 	};
 	ether_copy(setup->backend_mac, pkt->data);
 	ether_copy(setup->client_mac, pkt->data + ETHER_ADDR_BYTES);

@@ -9,6 +9,7 @@
 
 #include "base/seq.h"
 #include "proxy/connect.h"
+#include "proxy/ecn.h"
 #include "proxy/worker_impl.h"
 
 /* How far back duplicates may lie at least (nf_conntrack_proto_tcp.c MAXACKWINCONST). */
@@ -181,5 +182,7 @@ splice_segment(struct worker *w, uint32_t id, struct pkt *pkt, enum side from)
 		reason = REASON_spliced_outside;
 	}
 	splice_rewrite(conn, pkt, from);
+	if (UNLIKELY(conn->flags & CONN_ECN_ALONE))
+		ecn_translate(conn, pkt, from, reason == REASON_spliced);
 	return reason;
 }

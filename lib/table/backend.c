@@ -4,42 +4,110 @@
  * client did says nothing about the next client. A refusal is believed for a while only: a
  * backend that was told to do without, or replaced, is asked again.
  *
- * The window scale is not learned: the cookie has no room for the scale that was announced, so it
- * must be the same when the ACK comes back. The configured one is announced and the splice
- * rescales.
+ * Nothing known counts as spoken: what was promised in vain the splice makes up for, and only by
+ * asking is anything learned.
+ *
+ * The window scale is only learned to be shown: the cookie has no room for the scale that was
+ * announced, so it must be the same when the ACK comes back. The configured one is announced and
+ * the splice rescales.
  */
 #include "table/backend.h"
 
-void
-backend_profile_learn(struct backend_profile *profile, const struct tcp_opt_syn *asked,
-		const struct tcp_opt *answer, ticks_t now)
+static bool
+is_fixed(const struct backend_config *config)
 {
-	bool refuses = (asked->sack_permitted && !answer->sack_permitted) ||
-		       (asked->has_timestamp && !answer->has_timestamp);
+	return config->profile == PROFILE_FIXED;
+}
 
-	if (answer->mss != 0)
-		profile->mss = answer->mss;
-	if (asked->sack_permitted)
-		profile->sack = answer->sack_permitted ? LEARNED_YES : LEARNED_NO;
-	if (asked->has_timestamp)
-		profile->timestamps = answer->has_timestamp ? LEARNED_YES : LEARNED_NO;
-	if (refuses)
+/* Notes whether the backend speaks something; true when that is news. What was never promised in
+ * a fixed profile is never asked for. */
+static bool
+learn_spoken(uint8_t *known, const struct backend_config *config, bool asked, bool answered)
+{
+	bool expected = is_fixed(config) || *known != LEARNED_NO;
+
+	if (!asked)
+		return false;
+	*known = answered ? LEARNED_YES : LEARNED_NO;
+	return answered != expected;
+}
+
+/* The same for the window scale. */
+static bool
+learn_wscale(struct backend_profile *profile, const struct backend_config *config, bool asked,
+		uint8_t wscale)
+{
+	bool is_learned = !is_fixed(config) && profile->scales == LEARNED_YES;
+	uint8_t expected = is_learned ? profile->wscale : config->announced_wscale;
+	bool is_news = learn_spoken(&profile->scales, config, asked, wscale != TCP_WSCALE_NONE);
+
+	if (!asked || wscale == TCP_WSCALE_NONE)
+		return is_news;
+	profile->wscale = wscale;
+	return is_news || wscale != expected;
+}
+
+/* The same for the MSS. */
+static bool
+learn_mss(struct backend_profile *profile, const struct backend_config *config, uint16_t mss)
+{
+	uint16_t expected = backend_profile_mss(profile, config);
+
+	if (mss == 0)
+		return false;
+	profile->mss = mss;
+	return mss != expected;
+}
+
+void
+backend_profile_learn(struct backend_profile *profile, const struct backend_config *config,
+		const struct tcp_opt_syn *asked, const struct pkt *answer, ticks_t now)
+{
+	const struct tcp_opt *opt = &answer->opt;
+	bool accepts_ecn = pkt_accepts_ecn(answer);
+	bool is_news = learn_mss(profile, config, opt->mss);
+
+	is_news |= learn_wscale(profile, config, asked->wscale != TCP_WSCALE_NONE, opt->wscale);
+	is_news |= learn_spoken(&profile->sack, config, asked->sack_permitted, opt->sack_permitted);
+	is_news |= learn_spoken(
+			&profile->timestamps, config, asked->has_timestamp, opt->has_timestamp);
+	is_news |= learn_spoken(&profile->ecn, config, asked->ecn, accepts_ecn);
+	profile->window = answer->window;
+	profile->drift += is_news;
+	profile->learned_at = now;
+	if ((asked->sack_permitted && !opt->sack_permitted) ||
+			(asked->has_timestamp && !opt->has_timestamp) ||
+			(asked->ecn && !accepts_ecn))
 		profile->refused_at = now;
+}
+
+uint16_t
+backend_profile_mss(const struct backend_profile *profile, const struct backend_config *config)
+{
+	return profile->mss != 0 && !is_fixed(config) ? profile->mss : config->announced_mss;
 }
 
 struct tcp_opt_syn
 backend_profile_announce(const struct backend_profile *profile, const struct backend_config *config,
-		const struct tcp_opt *offer, ticks_t now)
+		const struct pkt *syn, ticks_t now)
 {
+	const struct tcp_opt *offer = &syn->opt;
 	bool believed = now - profile->refused_at < PROFILE_REFUSAL_S * TICKS_PER_S;
-	bool scales = offer->wscale != TCP_WSCALE_NONE;
+	bool sack = !(believed && profile->sack == LEARNED_NO);
+	bool timestamps = !(believed && profile->timestamps == LEARNED_NO);
+	bool ecn = !(believed && profile->ecn == LEARNED_NO);
 
+	if (is_fixed(config)) {
+		sack = config->profile_sack;
+		timestamps = config->profile_timestamps;
+		ecn = config->profile_ecn;
+	}
 	return (struct tcp_opt_syn){
-			.mss = profile->mss != 0 ? profile->mss : config->announced_mss,
-			.wscale = scales ? config->announced_wscale : TCP_WSCALE_NONE,
-			.sack_permitted = offer->sack_permitted &&
-					  !(believed && profile->sack == LEARNED_NO),
-			.has_timestamp = offer->has_timestamp &&
-					 !(believed && profile->timestamps == LEARNED_NO),
+			.mss = backend_profile_mss(profile, config),
+			.wscale = offer->wscale != TCP_WSCALE_NONE ? config->announced_wscale
+								   : TCP_WSCALE_NONE,
+			.sack_permitted = offer->sack_permitted && sack,
+			.has_timestamp = offer->has_timestamp && timestamps,
+			.ecn = ecn && pkt_offers_ecn(syn),
 	};
 }

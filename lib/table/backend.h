@@ -6,11 +6,11 @@
 #ifndef SLUICE_TABLE_BACKEND_H
 #define SLUICE_TABLE_BACKEND_H
 
-#include "net/tcp_opt.h"
+#include "net/pkt.h"
 #include "table/accept_ring.h"
 #include "table/snapshot.h"
 
-/** What is known of an option the backend may or may not speak. */
+/** What is known of something the backend may or may not speak. */
 enum learned { LEARNED_NOTHING, LEARNED_NO, LEARNED_YES };
 
 /** How long a refusal is believed: then the next client is offered the option again, and so the
@@ -19,9 +19,17 @@ enum learned { LEARNED_NOTHING, LEARNED_NO, LEARNED_YES };
 
 struct backend_profile {
 	uint16_t mss;	    /**< 0: not learned */
+	uint16_t window;    /**< initial window in bytes; 0: not learned, or closed */
+	uint8_t wscale;	    /**< the backend's; valid when scales is LEARNED_YES; shown, not used */
+	uint8_t scales;	    /**< enum learned */
 	uint8_t sack;	    /**< enum learned */
 	uint8_t timestamps; /**< enum learned */
-	ticks_t refused_at; /**< when sack or timestamps was last refused */
+	uint8_t ecn;	    /**< enum learned */
+	/** Answers that differed from what was known, or, before anything was or in a fixed
+	 * profile, from what is configured; wraps. */
+	uint32_t drift;
+	ticks_t learned_at; /**< last SYN-ACK taken in; 0: none yet */
+	ticks_t refused_at; /**< when SACK, timestamps or ECN was last refused; 0: never */
 };
 
 struct backend {
@@ -30,16 +38,20 @@ struct backend {
 	uint32_t incarnation; /**< backend_config.incarnation of whom the profile is */
 };
 
-/** Takes in a backend's SYN-ACK options; asked: what our SYN offered. */
-void backend_profile_learn(struct backend_profile *profile, const struct tcp_opt_syn *asked,
-		const struct tcp_opt *answer, ticks_t now);
+/** Takes in a backend's SYN-ACK (checked, as received) at time now; asked: what our SYN offered. */
+void backend_profile_learn(struct backend_profile *profile, const struct backend_config *config,
+		const struct tcp_opt_syn *asked, const struct pkt *answer, ticks_t now);
 
 /**
- * What our SYN-ACK may announce to a client that offered `offer`: the intersection of the offer and
- * what is known of the backend, with the configuration's values where nothing is known. tsval and
- * tsecr are left 0.
+ * What our SYN-ACK may announce to the client whose SYN (checked, as received) is given: the
+ * intersection of its offer and what is known of the backend, with the configuration's values
+ * where nothing is known; in a fixed profile always those. tsval and tsecr are left 0.
  */
 struct tcp_opt_syn backend_profile_announce(const struct backend_profile *profile,
-		const struct backend_config *config, const struct tcp_opt *offer, ticks_t now);
+		const struct backend_config *config, const struct pkt *syn, ticks_t now);
+
+/** The MSS that our SYN-ACKs announce. */
+uint16_t backend_profile_mss(
+		const struct backend_profile *profile, const struct backend_config *config);
 
 #endif

@@ -21,6 +21,9 @@ enum queue_rules {
 	QUEUE_RULES_CLASSIC
 };
 
+/** Where what our SYN-ACKs announce comes from; see profile in config/README.md. */
+enum profile_policy { PROFILE_LEARN, PROFILE_FIXED };
+
 /** Effective settings of one backend: global values with the backend's overrides applied. */
 struct backend_config {
 	union ip_addr address;
@@ -36,9 +39,14 @@ struct backend_config {
 	uint32_t backlog;
 	uint32_t somaxconn;
 	uint32_t tcp_max_syn_backlog;
-	uint32_t connect_window;  /**< SYNs to the backend under way at a time, per worker: at least
-				     1 */
-	uint16_t announced_mss;	  /**< in our SYN-ACK until the backend's is learned */
+	uint32_t connect_window; /**< SYNs to the backend under way at a time, per worker: at least
+				    1 */
+	uint16_t announced_mss;	 /**< in our SYN-ACK until the backend's is learned */
+	uint8_t profile;	 /**< enum profile_policy */
+	/* What a fixed profile says the backend speaks: 0 or 1. */
+	uint8_t profile_sack;
+	uint8_t profile_timestamps;
+	uint8_t profile_ecn;
 	uint8_t announced_wscale; /**< 0..9; by epoch: backend_config_wscale() */
 	/** What was announced in the first epochs of the snapshot's plan, plus 1; 0: the same. */
 	uint8_t earlier_wscale[COOKIE_PLAN_EPOCHS - 1];

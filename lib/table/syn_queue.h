@@ -36,7 +36,7 @@ struct syn_entry {
 	uint8_t sack_permitted : 1;   /**< as agreed */
 	uint8_t has_timestamp : 1;    /**< as agreed */
 	uint8_t is_acked : 1;	      /**< proved, but met a full accept ring */
-	uint8_t unused : 1;
+	uint8_t ecn : 1;	      /**< promised in our SYN-ACK */
 };
 static_assert(sizeof(struct syn_entry) == CACHE_LINE_SIZE, "one line per half-open client");
 

@@ -316,7 +316,7 @@ test_integers(void **state)
 			expect_range(CONFIG_SCOPE_BACKEND, &keys[i]);
 		tested++;
 	}
-	assert_int_equal(tested, 21);
+	assert_int_equal(tested, 24);
 }
 
 /* 5. Every string of every choice means its own enumerator. */
@@ -343,7 +343,7 @@ test_choices(void **state)
 			tested++;
 		}
 	}
-	assert_int_equal(tested, 3 + 2 + 4);
+	assert_int_equal(tested, 3 + 2 + 4 + 2);
 }
 
 /* 6. Strings of the greatest length are kept whole; one byte more is refused. */

@@ -32,7 +32,9 @@
 #define QUEUE_KEYS                                                                                 \
 	"somaxconn, tcp_max_syn_backlog, tcp_syncookies, tcp_abort_on_overflow, "                  \
 	"tcp_synack_retries, tcp_syn_retries, queue_rules, connect_window"
-#define BACKEND_KEYS QUEUE_KEYS ", name, address, port, backlog, announced_mss, announced_wscale"
+#define BACKEND_KEYS                                                                               \
+	QUEUE_KEYS ", name, address, port, backlog, announced_mss, announced_wscale, profile, "    \
+		   "profile_sack, profile_timestamps, profile_ecn"
 #define PORT_KEYS "device, mtu, rx_descriptors, tx_descriptors, checksum, qinq_outer"
 #define ADDRESSES "IPv4 or IPv6 address of a host"
 #define NAMES "1..63 of A-Z a-z 0-9 . _ -"
