@@ -52,6 +52,19 @@ static const struct command table[] = {
 				"'[fd00::1]:40000'\n"
 				"  sluicectl --json ss established | jq length\n",
 				ROW_OPTIONS, .run = rows_established_run},
+		{"profile", "[BACKEND]", "what backends' SYN-ACKs have taught, per worker",
+				"One line per backend and worker: what the backend's own SYN-ACKs "
+				"had, and so what\n"
+				"the next client's SYN-ACK announces (all but WScale, which is "
+				"configured); Window is\n"
+				"their initial one, Drift how often an answer was not what was "
+				"expected. \"-\" is what\n"
+				"was not learned yet, or a window scale that was refused.\n",
+				"  sluicectl profile\n"
+				"  sluicectl profile web\n"
+				"  sluicectl --json profile | jq '.[] | select(.drift > 0)'\n",
+				OPTION_BIT(OPTION_LIMIT), .arguments_max = 1,
+				.kinds = {ARGUMENT_BACKEND}, .run = rows_profile_run},
 		{"netstat", "[BACKEND]", "counters, under Linux's names",
 				"Counters of all backends together and of each, then why packets "
 				"ended "

@@ -49,6 +49,7 @@ const char *command_nearest(const char *const *words, unsigned count);
 enum status listing_run(struct session *session);	      /* listing.c */
 enum status rows_syn_recv_run(struct session *session);	      /* rows.c */
 enum status rows_established_run(struct session *session);    /* rows.c */
+enum status rows_profile_run(struct session *session);	      /* rows.c */
 enum status netstat_run(struct session *session);	      /* netstat.c */
 enum status watch_run(struct session *session);		      /* watch.c */
 enum status explain_run(struct session *session);	      /* explain.c */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * ss syn-recv and ss established: listings that the appliance gives out in pages. Each page is
- * printed before the next is asked for. A page may be empty and still have one behind it.
+ * ss syn-recv, ss established and profile: listings that the appliance gives out in pages. Each
+ * page is printed before the next is asked for. A page may be empty and still have one behind it.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -84,7 +84,38 @@ static const struct row_column established_keys[] = {
 };
 static_assert(ARRAY_COUNT(established_keys) == ARRAY_COUNT(established_titles), "a key per title");
 
-/* One of the two listings under way. */
+static const struct table_column profile_titles[] = {
+		{"Backend", TABLE_LEFT},
+		{"Worker", TABLE_RIGHT},
+		{"Profile", TABLE_LEFT},
+		{"MSS", TABLE_RIGHT},
+		{"WScale", TABLE_RIGHT},
+		{"SACK", TABLE_LEFT},
+		{"TS", TABLE_LEFT},
+		{"ECN", TABLE_LEFT},
+		{"Window", TABLE_RIGHT},
+		{"Learned-Ago", TABLE_RIGHT},
+		{"Refused-Ago", TABLE_RIGHT},
+		{"Drift", TABLE_RIGHT},
+};
+
+static const struct row_column profile_keys[] = {
+		{"backend", KIND_PLAIN},
+		{"worker", KIND_PLAIN},
+		{"profile", KIND_PLAIN},
+		{"mss", KIND_PLAIN},
+		{"wscale", KIND_PLAIN},
+		{"sack", KIND_PLAIN},
+		{"timestamps", KIND_PLAIN},
+		{"ecn", KIND_PLAIN},
+		{"window", KIND_PLAIN},
+		{"learned_ago_ms", KIND_MS},
+		{"refused_ago_ms", KIND_MS},
+		{"drift", KIND_PLAIN},
+};
+static_assert(ARRAY_COUNT(profile_keys) == ARRAY_COUNT(profile_titles), "a key per title");
+
+/* One of the listings under way. */
 struct rows {
 	const char *command;
 	const struct row_column *keys;
@@ -152,6 +183,8 @@ page_request(const struct session *session, const struct rows *rows)
 		if (value != NULL)
 			session_put(request, option_specs()[filters[i]].name, value);
 	}
+	if (session->options->count > 0)
+		session_put(request, "backend", session->options->arguments[0]);
 	json_object_set_new(request, "limit",
 			json_integer(rows->wanted < PAGE_ROWS ? (json_int_t)rows->wanted
 							      : PAGE_ROWS));
@@ -230,4 +263,11 @@ rows_established_run(struct session *session)
 {
 	return rows_run(session, "established", established_titles, established_keys,
 			ARRAY_COUNT(established_titles));
+}
+
+enum status
+rows_profile_run(struct session *session)
+{
+	return rows_run(session, "profile", profile_titles, profile_keys,
+			ARRAY_COUNT(profile_titles));
 }

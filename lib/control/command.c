@@ -25,6 +25,7 @@ static const struct command {
 				{"backend", "client", "state", "limit", "cursor", NULL}},
 		{"established", command_established,
 				{"backend", "client", "state", "limit", "cursor", NULL}},
+		{"profile", command_profile, {"backend", "limit", "cursor", NULL}},
 		{"netstat", command_netstat, {"backend", NULL}},
 		{"stats", command_stats, {NULL}},
 		{"explain", command_explain, {"client", "backend", "vlan", NULL}},

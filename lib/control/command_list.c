@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * syn-recv and established: one page of rows per request, gathered by letters to one worker after
- * the other. A letter can only pick a backend; the other filters are applied here, so a page may
- * take many letters. Their number is bounded: then the page is short, and the cursor goes on.
+ * syn-recv, established and profile: one page of rows per request, gathered by letters to one
+ * worker after the other. A letter can only pick a backend; the other filters are applied here, so
+ * a page may take many letters. Their number is bounded: then the page is short, and the cursor
+ * goes on.
  *
  * A cursor is "WORKER:HANDLE", the handle being the worker's own.
  */
@@ -93,6 +94,18 @@ is_wanted(const struct listing *listing, const struct inspect_row *row)
 	return listing->state == NULL || strcmp(listing->state, row->state) == 0;
 }
 
+/* A row of the reply; NULL for one that is not wanted, or when out of memory. */
+static json_t *
+read_row(const struct request *request, const struct listing *listing, const struct inspect *letter,
+		unsigned index, bool *wanted)
+{
+	*wanted = true;
+	if (letter->kind == INSPECT_PROFILES)
+		return profile_json(request, &letter->profiles[index], listing->worker);
+	*wanted = is_wanted(listing, &letter->rows[index]);
+	return *wanted ? row_json(request, &letter->rows[index], listing->worker) : NULL;
+}
+
 /* One letter's worth of rows. False: refused, or out of memory. */
 static bool
 read_letter(struct request *request, struct listing *listing)
@@ -110,10 +123,10 @@ read_letter(struct request *request, struct listing *listing)
 		return false;
 	}
 	for (unsigned i = 0; i < letter.count && i < letter.limit; i++) {
-		if (is_wanted(listing, &letter.rows[i]) &&
-				json_array_append_new(listing->rows,
-						row_json(request, &letter.rows[i],
-								listing->worker)) != 0)
+		bool wanted;
+		json_t *row = read_row(request, listing, &letter, i, &wanted);
+
+		if (wanted && json_array_append_new(listing->rows, row) != 0)
 			return false;
 	}
 	listing->cursor = letter.more ? letter.cursor : 0;
@@ -154,4 +167,10 @@ json_t *
 command_established(struct request *request)
 {
 	return list(request, INSPECT_CONNECTIONS);
+}
+
+json_t *
+command_profile(struct request *request)
+{
+	return list(request, INSPECT_PROFILES);
 }

@@ -151,3 +151,45 @@ row_json(const struct request *request, const struct inspect_row *row, unsigned 
 			"sack", row->sack_permitted, "timestamps", row->has_timestamp, "worker",
 			(int)worker);
 }
+
+/* What is known of something that may or may not be spoken: true, false, or null. */
+static json_t *
+learned_json(uint8_t learned)
+{
+	return learned == LEARNED_NOTHING ? json_null() : json_boolean(learned == LEARNED_YES);
+}
+
+static json_t *
+ago_json(ticks_t when, uint64_t ago_ms)
+{
+	return when == 0 ? json_null() : json_integer((json_int_t)ago_ms);
+}
+
+json_t *
+profile_json(const struct request *request, const struct inspect_profile *row, unsigned worker)
+{
+	const struct registry *registry = request->env->registry;
+	const struct backend_profile *profile = &row->profile;
+	const char *policy = "learn";
+	char name[REGISTRY_NAME_BYTES] = "";
+
+	if (row->slot < registry->slots_used) {
+		const struct slot *slot = &registry->slots[row->slot];
+
+		registry_name(registry, slot, name);
+		policy = slot->config.profile == PROFILE_FIXED ? "fixed" : "learn";
+	}
+	return json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I}",
+			"backend", name, "profile", policy, "worker", (int)worker, "mss",
+			profile->mss != 0 ? json_integer(profile->mss) : json_null(), "scales",
+			learned_json(profile->scales), "wscale",
+			profile->scales == LEARNED_YES ? json_integer(profile->wscale)
+						       : json_null(),
+			"sack", learned_json(profile->sack), "timestamps",
+			learned_json(profile->timestamps), "ecn", learned_json(profile->ecn),
+			"window",
+			profile->learned_at != 0 ? json_integer(profile->window) : json_null(),
+			"learned_ago_ms", ago_json(profile->learned_at, row->learned_ago_ms),
+			"refused_ago_ms", ago_json(profile->refused_at, row->refused_ago_ms),
+			"drift", (json_int_t)profile->drift);
+}

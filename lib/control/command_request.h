@@ -47,8 +47,12 @@ struct queue_load request_load(const struct request *request, const struct slot 
 /** A row of a listing, as the protocol has it. A new reference, NULL when out of memory. */
 json_t *row_json(const struct request *request, const struct inspect_row *row, unsigned worker);
 
+/** The same of a backend's profile. */
+json_t *profile_json(
+		const struct request *request, const struct inspect_profile *row, unsigned worker);
+
 command_function command_ping, command_ss, command_netstat, command_stats, command_doctor;
-command_function command_syn_recv, command_established, command_explain;
+command_function command_syn_recv, command_established, command_profile, command_explain;
 command_function command_set, command_reload, command_check, command_flush;
 
 #endif

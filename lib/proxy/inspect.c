@@ -164,6 +164,34 @@ answer_tuple(struct worker *w, struct inspect *letter)
 	letter->last_reason = (uint8_t)recent_find(&w->recent, hash, w->now, &letter->last_ago_ms);
 }
 
+/* The cursor counts backends of the snapshot, whichever is published at that tick. */
+static bool
+list_profiles(struct worker *w, struct inspect *letter)
+{
+	uint32_t count = snapshot_count(w->snapshot);
+
+	for (unsigned n = 0; n < LIST_STEP; n++) {
+		letter->more = letter->cursor < count;
+		if (!letter->more || letter->count == letter->limit)
+			return true;
+
+		const struct backend_config *config = snapshot_at(w->snapshot, letter->cursor++);
+
+		if (!is_wanted(letter, config->slot))
+			continue;
+
+		const struct backend_profile *profile = &worker_backend(w, config)->profile;
+
+		letter->profiles[letter->count++] = (struct inspect_profile){
+				.profile = *profile,
+				.learned_ago_ms = (w->now - profile->learned_at) / TICKS_PER_MS,
+				.refused_ago_ms = (w->now - profile->refused_at) / TICKS_PER_MS,
+				.slot = config->slot,
+		};
+	}
+	return false;
+}
+
 static void
 flush_syn(struct worker *w, struct inspect *letter, uint32_t id)
 {
@@ -222,6 +250,8 @@ letter_work(struct worker *w, struct inspect *letter)
 		return list_conns(w, letter);
 	case INSPECT_FLUSH:
 		return flush(w, letter);
+	case INSPECT_PROFILES:
+		return list_profiles(w, letter);
 	case INSPECT_TUPLE:
 		break;
 	}

@@ -14,12 +14,14 @@
 #include "base/reason.h"
 #include "base/ticks.h"
 #include "net/tuple.h"
+#include "table/backend.h"
 
 enum inspect_kind {
 	INSPECT_SYN_QUEUE,   /**< list half-open clients */
 	INSPECT_CONNECTIONS, /**< list connections in any state, also those in the accept ring */
 	INSPECT_TUPLE,	     /**< what is known about one tuple: at most one row of either kind */
 	INSPECT_FLUSH,	     /**< forget half-open clients of slot, reset its connections */
+	INSPECT_PROFILES,    /**< list what was learned of each configured backend */
 };
 
 #define INSPECT_ROWS 128
@@ -42,6 +44,14 @@ struct inspect_row {
 	uint16_t mss;	/**< the client's */
 };
 
+/** What a worker learned of one backend. */
+struct inspect_profile {
+	struct backend_profile profile;
+	uint64_t learned_ago_ms; /**< valid unless profile.learned_at is 0 */
+	uint64_t refused_ago_ms; /**< valid unless profile.refused_at is 0 */
+	uint16_t slot;
+};
+
 struct inspect {
 	/* The control thread's, fixed when posted. */
 	enum inspect_kind kind;
@@ -58,7 +68,10 @@ struct inspect {
 	 * else REASON_NONE. */
 	uint8_t last_reason;
 	uint64_t last_ago_ms; /**< how long ago that was */
-	struct inspect_row rows[INSPECT_ROWS];
+	union {
+		struct inspect_row rows[INSPECT_ROWS];
+		struct inspect_profile profiles[INSPECT_ROWS]; /**< INSPECT_PROFILES */
+	};
 	uint32_t done;
 };
 

@@ -37,6 +37,10 @@ ROW = {"backend": "web", "client": "10.0.0.1:40000", "local": "10.0.0.2:80", "vl
   "state": "syn-recv", "age_ms": 1234, "due_ms": 766, "repeats": 1, "acked": False, "mss": 1460,
   "wscale": 7, "sack": True, "timestamps": False, "worker": 0}
 
+PROFILE = {"backend": "web", "profile": "learn", "worker": 0, "mss": 1400, "scales": True, "wscale": 9,
+  "sack": True, "timestamps": False, "ecn": None, "window": 65160, "learned_ago_ms": 2500,
+  "refused_ago_ms": None, "drift": 3}
+
 PING = {"pid": 77, "sluice": "0.1.0", "generation": 3, "config_generation": 2, "uptime_s": 125,
   "config": "/etc/sluice.json", "last_reload": None}
 

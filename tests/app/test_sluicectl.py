@@ -11,7 +11,7 @@ import pathlib
 import subprocess
 import unittest
 
-from sluicectl_case import PING, ROW, SECONDS_MAX, SIX, WEB, Case, Refused, main, netstat
+from sluicectl_case import PING, PROFILE, ROW, SECONDS_MAX, SIX, WEB, Case, Refused, main, netstat
 
 
 class Listing(Case):
@@ -179,6 +179,16 @@ class Rows(Case):
     out, _ = self.run_status(1, "--json", "ss", "established")
     self.assertEqual([json.loads(line) for line in out.splitlines()],
       [[ROW], {"error": "a worker is busy"}])
+
+  def test_07_profile(self):
+    appliance = self.appliance(profile={"rows": [PROFILE], "cursor": None})
+    self.assertEqual([line.split() for line in self.run_well("profile", "web").splitlines()], [
+      "Backend Worker Profile MSS WScale SACK TS ECN Window Learned-Ago Refused-Ago Drift".split(),
+      "web 0 learn 1400 9 yes no - 65160 2.500s - 3".split()])
+    self.assertEqual(appliance.requests[0],
+      {"version": 1, "command": "profile", "limit": 128, "backend": "web"})
+    self.assertEqual(self.run_json("profile"), [PROFILE])
+    self.run_status(2, "profile", "web", "more")
 
 
 class Netstat(Case):

@@ -111,9 +111,9 @@ class Failures(Case):
     strange = [5, None, "x", [], {}, {"backend": 5, "recv_q": "many", "send_q": 1e300, "local": {}}]
     self.appliance(ss=strange, netstat={"total": [], "backends": {"a": 5}, "reasons": None},
       doctor={"lines": 5, "findings": {}}, ping={}, explain={}, reload={"added": [5]},
-      established={"rows": strange, "cursor": 5}, flush={}, set={}, check={"notes": {}}, stats={})
+      established={"rows": strange, "cursor": 5}, profile={"rows": strange}, flush={}, set={}, check={"notes": {}}, stats={})
     for words in (["ss"], ["netstat", "-ze"], ["ping"], ["explain", "1.2.3.4:5", "a"], ["reload"],
-        ["ss", "established"], ["flush", "a"], ["set", "a", "b", "c"], ["check"], ["stats"],
+        ["ss", "established"], ["profile"], ["flush", "a"], ["set", "a", "b", "c"], ["check"], ["stats"],
         ["completion", "backends"], ["netstat", "--diff"], ["watch", "-n1", "-i0.1"],
         ["-j", "watch", "-n1", "-i0.1"]):
       with self.subTest(words):

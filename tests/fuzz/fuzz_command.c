@@ -37,6 +37,15 @@ ask(void *context, unsigned worker, struct inspect *letter)
 	ENSURE(letter->limit >= 1 && letter->limit <= INSPECT_ROWS);
 	if (worker == 1)
 		return false;
+	for (; letter->kind == INSPECT_PROFILES && letter->count < letter->limit &&
+			letter->cursor < 200;
+			letter->cursor++)
+		letter->profiles[letter->count++] = (struct inspect_profile){
+				.profile = {.mss = (uint16_t)letter->cursor,
+						.scales = (uint8_t)(letter->cursor % 3),
+						.drift = UINT32_MAX,
+						.learned_at = letter->cursor % 2},
+				.slot = (uint16_t)(letter->cursor % 5)};
 	for (; letter->count < letter->limit && letter->cursor < 200; letter->cursor++)
 		letter->rows[letter->count++] = (struct inspect_row){
 				.state = letter->cursor % 2 ? "established" : "syn-recv",

@@ -38,6 +38,36 @@ answer_list(unsigned worker, struct inspect *letter)
 	letter->more = letter->cursor < row_counts[worker];
 }
 
+/* Backend 0 is known to worker 0 alone. */
+static void
+answer_profiles(unsigned worker, struct inspect *letter)
+{
+	for (; letter->cursor < 3 && letter->count < letter->limit; letter->cursor++) {
+		struct inspect_profile *row = &letter->profiles[letter->count];
+
+		if (letter->slot != INSPECT_SLOT_ANY && letter->slot != letter->cursor)
+			continue;
+		*row = (struct inspect_profile){.slot = (uint16_t)letter->cursor};
+		if (worker == 0 && letter->cursor == 0) {
+			row->profile = (struct backend_profile){
+					.mss = 1400,
+					.window = 65160,
+					.wscale = 9,
+					.scales = LEARNED_YES,
+					.sack = LEARNED_YES,
+					.timestamps = LEARNED_NO,
+					.drift = 4000000000,
+					.learned_at = 5,
+					.refused_at = 4,
+			};
+			row->learned_ago_ms = 2500;
+			row->refused_ago_ms = 2600;
+		}
+		letter->count++;
+	}
+	letter->more = letter->cursor < 3;
+}
+
 static bool
 ask(void *context, unsigned worker, struct inspect *letter)
 {
@@ -46,6 +76,10 @@ ask(void *context, unsigned worker, struct inspect *letter)
 	w->asked++;
 	if (w->is_silent[worker])
 		return false;
+	if (letter->kind == INSPECT_PROFILES) {
+		answer_profiles(worker, letter);
+		return true;
+	}
 	if (letter->kind != INSPECT_TUPLE) {
 		answer_list(worker, letter);
 		letter->affected = 7;
@@ -297,6 +331,49 @@ test_ss(void **state)
 	list = result(&desk, "{'command': 'ss', 'backend': 'mail'}");
 	assert_int_equal(json_array_size(list), 1);
 	assert_string_equal(text_at(json_array_get(list, 0), "mode"), "cookie");
+	desk_close(&desk);
+}
+
+/* 4b. profile: one row per backend and worker; null is what was not learned. */
+static void
+test_profile(void **state)
+{
+	static const char *const unknown[] = {"mss", "scales", "wscale", "sack", "timestamps",
+			"ecn", "window", "learned_ago_ms", "refused_ago_ms"};
+	struct desk desk = desk_open();
+	const json_t *array, *row;
+
+	(void)state;
+	result(&desk, "{'command': 'set', 'backend': 'mail', 'key': 'profile', 'value': 'fixed'}");
+	array = json_object_get(result(&desk, "{'command': 'profile'}"), "rows");
+	assert_int_equal(json_array_size(array), 3 * WORLD_WORKERS);
+	row = json_array_get(array, 0);
+	assert_string_equal(text_at(row, "backend"), "web");
+	assert_string_equal(text_at(row, "profile"), "learn");
+	assert_int_equal(number_at(row, "worker"), 0);
+	assert_int_equal(number_at(row, "mss"), 1400);
+	assert_true(json_is_true(json_object_get(row, "scales")));
+	assert_int_equal(number_at(row, "wscale"), 9);
+	assert_true(json_is_true(json_object_get(row, "sack")));
+	assert_true(json_is_false(json_object_get(row, "timestamps")));
+	assert_true(json_is_null(json_object_get(row, "ecn")));
+	assert_int_equal(number_at(row, "window"), 65160);
+	assert_int_equal(number_at(row, "learned_ago_ms"), 2500);
+	assert_int_equal(number_at(row, "refused_ago_ms"), 2600);
+	assert_int_equal(number_at(row, "drift"), 4000000000);
+	row = json_array_get(array, 1);
+	assert_string_equal(text_at(row, "profile"), "fixed");
+	for (unsigned i = 0; i < ARRAY_COUNT(unknown); i++)
+		assert_true(json_is_null(json_object_get(row, unknown[i])));
+	assert_int_equal(number_at(row, "drift"), 0);
+
+	array = json_object_get(
+			result(&desk, "{'command': 'profile', 'backend': 'vpn', 'limit': 1}"),
+			"rows");
+	assert_int_equal(json_array_size(array), 1);
+	assert_string_equal(text_at(json_array_get(array, 0), "backend"), "vpn");
+	expect_refused(&desk, "{'command': 'profile', 'backend': 'vnp'}", "no backend");
+	expect_refused(&desk, "{'command': 'profile', 'client': '10.0.0.1'}", "client");
 	desk_close(&desk);
 }
 
@@ -691,6 +768,7 @@ main(void)
 			cmocka_unit_test(test_huge),
 			cmocka_unit_test(test_ping),
 			cmocka_unit_test(test_ss),
+			cmocka_unit_test(test_profile),
 			cmocka_unit_test(test_pages),
 			cmocka_unit_test(test_rows),
 			cmocka_unit_test(test_rows_refused),

@@ -297,6 +297,60 @@ test_flush(void **state)
 	world_free(w);
 }
 
+/* 7. Profiles: a row for each configured backend, page by page or one alone; of what its worker
+ * learned, and nothing of an earlier backend in its slot. */
+static void
+test_profiles(void **state)
+{
+	struct world *w = world_new(&(struct world_options){0});
+	struct flow_script f = client(4, 0);
+	struct inspect *letter = letter_new(INSPECT_PROFILES, INSPECT_SLOT_ANY, 2);
+
+	(void)state;
+	f.backend_sack = false;
+	f.backend_mss = 1400;
+	f.backend_wscale = 9;
+	f.backend_window = 4321;
+	flow_establish(w, &f);
+	world_pass(w, 1500 * TICKS_PER_MS);
+	assert_in_range(ask(w, letter), 1, 2);
+	assert_int_equal(letter->count, 2);
+	assert_true(letter->more);
+
+	const struct inspect_profile *row = &letter->profiles[0];
+
+	assert_int_equal(row->slot, 0);
+	assert_int_equal(row->profile.mss, 1400);
+	assert_int_equal(row->profile.scales, LEARNED_YES);
+	assert_int_equal(row->profile.wscale, 9);
+	assert_int_equal(row->profile.sack, LEARNED_NO);
+	assert_int_equal(row->profile.timestamps, LEARNED_YES);
+	assert_int_equal(row->profile.ecn, LEARNED_NOTHING);
+	assert_int_equal(row->profile.window, 4321);
+	assert_int_equal(row->profile.drift, 1);
+	assert_in_range(row->learned_ago_ms, 1490, 1510);
+	assert_in_range(row->refused_ago_ms, 1490, 1510);
+	assert_int_equal(letter->profiles[1].slot, 1);
+	assert_int_equal(letter->profiles[1].profile.learned_at, 0);
+	letter->count = 0;
+	letter->done = 0;
+	ask(w, letter);
+	assert_int_equal(letter->count, 1);
+	assert_int_equal(letter->profiles[0].slot, 2);
+	assert_false(letter->more);
+	free(letter);
+
+	w->configs[0].incarnation++;
+	world_publish(w);
+	letter = letter_new(INSPECT_PROFILES, 0, INSPECT_ROWS);
+	ask(w, letter);
+	assert_int_equal(letter->count, 1);
+	assert_int_equal(letter->profiles[0].profile.mss, 0);
+	assert_int_equal(letter->profiles[0].profile.drift, 0);
+	free(letter);
+	world_free(w);
+}
+
 int
 main(void)
 {
@@ -307,6 +361,7 @@ main(void)
 			cmocka_unit_test(test_bounded),
 			cmocka_unit_test(test_tuple),
 			cmocka_unit_test(test_flush),
+			cmocka_unit_test(test_profiles),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
