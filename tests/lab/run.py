@@ -12,6 +12,7 @@ import test_acks
 import test_close
 import test_control
 import test_doctor
+import test_ecn
 import test_flood
 import test_foreign
 import test_loss
@@ -26,7 +27,7 @@ import test_transfer
 from lab import Lab
 from registry import tests
 
-MODULES = (test_transfer, test_close, test_options, test_loss, test_foreign, test_flood, test_acks,
+MODULES = (test_transfer, test_close, test_options, test_ecn, test_loss, test_foreign, test_flood, test_acks,
   test_start, test_parity, test_queue, test_overflow, test_reload, test_control, test_sluicectl,
   test_doctor)
 

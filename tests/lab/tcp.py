@@ -146,12 +146,11 @@ def expect_reset(end, timeout_s):
   expect(False, f"read {received!r} instead of a reset")
 
 
-def negotiated(host, family, end):
-  """The options of a connection as the host's `ss -tio` shows them: a set out of ts, sack and
-  wscale."""
+def negotiated(host, family, end, options="ts|sack|wscale"):
+  """The options of a connection as the host's `ss -tio` shows them: a set out of those asked for."""
   local, peer = end.getsockname()[:2], end.getpeername()[:2]
   text = host.run("ss", "-Htion", f"-{'6' if family == socket.AF_INET6 else '4'}",
     "sport", "=", f":{local[1]}", "and", "dport", "=", f":{peer[1]}").stdout
   expect(text.strip(), f"ss shows no connection {local} to {peer}")
-  words = set(re.findall(r"\b(ts|sack|wscale)\b", text))
+  words = set(re.findall(rf"\b({options})\b", text))
   return words
