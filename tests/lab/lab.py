@@ -5,7 +5,8 @@
 
 One flat Ethernet segment: the client is 10.0.0.1 and fd00::1, the server 10.0.0.2 and fd00::2.
 Both ends are real Linux hosts. With the driver DIRECT there is no Sluice, and c0 is joined to s0.
-A relay (relay.py) may stand in either wire. Everything that a Lab starts or makes ends with it,
+A relay (relay.py) may stand in either wire, or a router through which no packet larger than
+ROUTER_MTU fits. Everything that a Lab starts or makes ends with it,
 also after a signal; nothing else on the machine is touched. Sluice's worker has a CPU of its own,
 all the rest shares the others.
 """
@@ -36,8 +37,13 @@ CLIENT = {socket.AF_INET: "10.0.0.1", socket.AF_INET6: "fd00::1"}
 SERVER = {socket.AF_INET: "10.0.0.2", socket.AF_INET6: "fd00::2"}
 FAMILIES = (socket.AF_INET, socket.AF_INET6)
 FAMILY_NAME = {socket.AF_INET: "ipv4", socket.AF_INET6: "ipv6"}
+# A router's own addresses, towards its host and towards Sluice.
+ROUTER_OUTER = {socket.AF_INET: "10.0.0.253", socket.AF_INET6: "fd00::fd"}
+ROUTER_INNER = {socket.AF_INET: "10.0.0.254", socket.AF_INET6: "fd00::fe"}
+ROUTER_MTU = 1280  # the least that IPv6 allows
 
 WEB_PORT = 80        # nginx
+TLS_PORT = 443       # nginx with tls; protected only where a test says so
 ECHO_PORT = 7000     # whatever a test puts there; protected
 SPARE_PORT = 7001    # a second such port
 REFUSED_PORT = 7002  # protected, and nobody listens
@@ -104,14 +110,14 @@ def run(*command, timeout=60, check=True, **options):
 class Process:
   """A program in the background with its output in files."""
 
-  def __init__(self, name, command, directory, cpus=None):
+  def __init__(self, name, command, directory, cpus=None, stdin=subprocess.DEVNULL, stdout=None):
     self.name = name
     self.out_path = directory / f"{name}.out"
     self.err_path = directory / f"{name}.err"
     with open(self.out_path, "wb") as out, open(self.err_path, "wb") as err:
       # DPDK leaves a folder behind: rather here than in /run.
-      self.popen = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL,
-        stdout=out, stderr=err, env=dict(os.environ, RUNTIME_DIRECTORY=str(directory)),
+      self.popen = subprocess.Popen([str(word) for word in command], stdin=stdin,
+        stdout=stdout or out, stderr=err, env=dict(os.environ, RUNTIME_DIRECTORY=str(directory)),
         preexec_fn=(lambda: os.sched_setaffinity(0, cpus)) if cpus else None)
 
   def out(self):
@@ -298,14 +304,16 @@ class Sluice:
 
 class Lab:
   """The hosts. Use it in a with statement; leaving it removes everything. relays: the wires,
-  "client" or "server", that have a relay in them."""
+  "client" or "server", that have a relay in them; router: the wire that has a router instead."""
 
   _numbers = itertools.count()
 
-  def __init__(self, driver="af_packet", offloads=True, tags="", relays=()):
+  def __init__(self, driver="af_packet", offloads=True, tags="", relays=(), router=""):
     self.number = next(self._numbers)
     self.driver = driver
-    self.offloads = offloads and not relays  # a relay carries frames, not what offloads make
+    # A relay carries frames, not what offloads make, and a router checks their size.
+    self.offloads = offloads and not relays and not router
+    self.router_wire = router
     self.tags = tags
     self.relays = dict.fromkeys(relays)
     self.processes = []
@@ -381,9 +389,16 @@ class Lab:
     # Answers to sources that do not exist go back the way they came, as through a router.
     for family, option in ((socket.AF_INET, "-4"), (socket.AF_INET6, "-6")):
       self.server.ip(option, "route", "add", "default", "via", CLIENT[family])
+    if self.router_wire:
+      self._route()
 
   def _wire(self, name, first, first_device, second, second_device):
     """Joins two hosts' devices, through a relay if this wire has one."""
+    if name == self.router_wire:
+      self.router = self._host("router")
+      self._veth(first, first_device, self.router, "r0")
+      self._veth(self.router, "r1", second, second_device)
+      return
     if name not in self.relays:
       self._veth(first, first_device, second, second_device)
       return
@@ -391,6 +406,30 @@ class Lab:
     self._veth(first, first_device, between, "r0")
     self._veth(between, "r1", second, second_device)
     self.relays[name] = Relay([between.packet_socket(device) for device in ("r0", "r1")])
+
+  def _route(self):
+    """Makes the router one, and sends both hosts' packets for each other through it. Its MTU is
+    one of its routes, not of its devices: both hosts believe in 1500 until they are told."""
+    self.router.sysctl("net.ipv4.ip_forward", 1)
+    self.router.sysctl("net.ipv6.conf.all.forwarding", 1)
+    hosts = [(self.client, "c0", CLIENT), (self.server, "s0", SERVER)]
+    if self.router_wire == "server":
+      hosts.reverse()
+    (outer, outer_device, outer_address), (inner, inner_device, inner_address) = hosts
+    for device, link_local in (("r0", "fe80::fd"), ("r1", "fe80::fe")):
+      # For others a router asks for neighbours from its link-local address.
+      self.router.ip("address", "add", f"{link_local}/64", "dev", device, "nodad")
+    for family, bits in ((socket.AF_INET, 32), (socket.AF_INET6, 128)):
+      for device, own, beyond in (("r0", ROUTER_OUTER, outer_address),
+          ("r1", ROUTER_INNER, inner_address)):
+        self.router.ip("address", "add", f"{own[family]}/{bits}", "dev", device,
+          *(["nodad"] if family == socket.AF_INET6 else []))
+        self.router.ip("route", "add", f"{beyond[family]}/{bits}", "dev", device, "mtu", "lock",
+          ROUTER_MTU)
+      outer.ip("route", "add", f"{inner_address[family]}/{bits}", "via", ROUTER_OUTER[family],
+        "dev", outer_device)
+      inner.ip("route", "add", f"{outer_address[family]}/{bits}", "via", ROUTER_INNER[family],
+        "dev", inner_device)
 
   def _veth(self, first, first_device, second, second_device):
     second.ip("link", "add", second_device, "type", "veth", "peer", "name", first_device,
@@ -463,10 +502,22 @@ class Lab:
         return sluice
     raise Failure(f"Sluice refuses again after its own advice:\n{sluice.process.err()}")
 
-  def start_nginx(self, keepalive_s=0):
-    """nginx on the web port, both families: files from www/, PUT into www/up/."""
+  def start_nginx(self, keepalive_s=0, tls=False):
+    """nginx on the web port, both families: files from www/, PUT into www/up/. tls: with HTTP/2 on
+    the TLS port, too, by a certificate that nobody knows."""
     root = self.directory / "www"
     (root / "up").mkdir(parents=True)
+    ports = [(WEB_PORT, "")]
+    certificate = ""
+    if tls:
+      ports.append((TLS_PORT, "ssl http2"))
+      run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+        "-nodes", "-days", "2", "-subj", "/CN=lab", "-keyout", self.directory / "tls.key", "-out",
+        self.directory / "tls.crt")
+      certificate = (f"ssl_certificate {self.directory}/tls.crt; "
+        f"ssl_certificate_key {self.directory}/tls.key;")
+    listen = "\n".join(f"    listen {address}:{port} backlog=4096 {kind};" for port, kind in ports
+      for address in (SERVER[socket.AF_INET], f"[{SERVER[socket.AF_INET6]}]"))
     config = self.directory / "nginx.conf"
     config.write_text(f"""
 daemon off; worker_processes 1; pid {self.directory}/nginx.pid; user root;
@@ -478,8 +529,8 @@ http {{
   proxy_temp_path {self.directory}/t1; fastcgi_temp_path {self.directory}/t2;
   uwsgi_temp_path {self.directory}/t3; scgi_temp_path {self.directory}/t4;
   server {{
-    listen {SERVER[socket.AF_INET]}:{WEB_PORT} backlog=4096;
-    listen [{SERVER[socket.AF_INET6]}]:{WEB_PORT} backlog=4096;
+{listen}
+    {certificate}
     root {root};
     location /up/ {{ dav_methods PUT; }}
   }}
@@ -500,7 +551,7 @@ http {{
       "--type", kind, "--count", count, "--rate", rate, *options)
 
 
-def url(family, path):
+def url(family, path, tls=False):
   """A URL on the server's nginx."""
   host = f"[{SERVER[family]}]" if family == socket.AF_INET6 else SERVER[family]
-  return f"http://{host}:{WEB_PORT}/{path}"
+  return f"https://{host}:{TLS_PORT}/{path}" if tls else f"http://{host}:{WEB_PORT}/{path}"

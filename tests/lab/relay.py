@@ -3,13 +3,14 @@
 
 Carries frames between two packet sockets, in order: those of the first socket are on their way
 inwards (to Sluice's client port, or from the server), those of the second outwards. It can delay all
-of them, and let connection requests pass only one at a time, which makes a slow backend out of a
-fast one.
+of them, lose, double and reorder some by a seeded draw, and let connection requests pass only one at
+a time, which makes a slow backend out of a fast one.
 """
 
 import collections
 import heapq
 import itertools
+import random
 import select
 import socket
 import struct
@@ -18,7 +19,9 @@ import time
 
 ETHER_BYTES = 14
 ETHERTYPE_IP4 = 0x0800
+ETHERTYPE_IP6 = 0x86dd
 IP4_PROTOCOL = 9
+IP6_NEXT_HEADER = 6
 TCP_FLAGS = 13
 SYN, RST, ACK = 0x02, 0x04, 0x10
 POLL_S = 0.05
@@ -36,6 +39,36 @@ def request_of(frame):
   return frame[ETHER_BYTES + 12:ETHER_BYTES + 20] + frame[tcp:tcp + 4]
 
 
+def is_tcp(frame):
+  """Whether it is an untagged frame of TCP over IPv4, or over IPv6 without extension headers."""
+  if len(frame) < ETHER_BYTES + 40:
+    return False
+  ethertype, = struct.unpack_from("!H", frame, 12)
+  at = {ETHERTYPE_IP4: IP4_PROTOCOL, ETHERTYPE_IP6: IP6_NEXT_HEADER}.get(ethertype)
+  return at is not None and frame[ETHER_BYTES + at] == socket.IPPROTO_TCP
+
+
+class Impairment:
+  """What one direction does to its TCP frames. share: the probability of each of loss,
+  duplication and reordering; a reordered frame is late_s later than the rest."""
+
+  def __init__(self, seed, share, late_s):
+    self.random = random.Random(seed)
+    self.share = share
+    self.late_s = late_s
+    self.counts = {"lost": 0, "doubled": 0, "reordered": 0}
+
+  def draw(self):
+    """The extra delay of each copy of the next frame."""
+    drawn = self.random.random()
+    for name, delays in (("lost", ()), ("doubled", (0.0, 0.0)), ("reordered", (self.late_s,))):
+      if drawn < self.share:
+        self.counts[name] += 1
+        return delays
+      drawn -= self.share
+    return (0.0,)
+
+
 class Relay:
   """Runs until closed. delay_s: of each frame."""
 
@@ -48,10 +81,21 @@ class Relay:
     self.request_interval_s = None
     self.request_at = 0.0
     self.waiting = collections.OrderedDict()  # requests that were not let through yet
+    self.impairments = {}  # of the socket that sends
     for sock in sockets:
       sock.setblocking(False)
     self.thread = threading.Thread(target=self._serve, daemon=True)
     self.thread.start()
+
+  def impair(self, seed, share, late_s):
+    """From now on each direction treats TCP as an Impairment does."""
+    self.impairments = {sock: Impairment(seed + number, share, late_s)
+      for number, sock in enumerate(self.sockets)}
+
+  def impaired(self):
+    """How often each thing was done so far, both directions together."""
+    counts = [impairment.counts for impairment in self.impairments.values()]
+    return {name: sum(count[name] for count in counts) for name in counts[0]}
 
   def hold_requests(self):
     """From now on no TCP SYN passes, until pass_requests()."""
@@ -92,7 +136,11 @@ class Relay:
       self.waiting.setdefault(request, (other, frame))  # a repeated one waits where the first does
 
   def _put(self, sock, frame):
-    heapq.heappush(self.under_way, (time.monotonic() + self.delay_s, next(self.order), sock, frame))
+    impairment = self.impairments.get(sock)
+    delays = impairment.draw() if impairment and is_tcp(frame) else (0.0,)
+    due = time.monotonic() + self.delay_s
+    for late_s in delays:
+      heapq.heappush(self.under_way, (due + late_s, next(self.order), sock, frame))
 
   @staticmethod
   def _send(sock, frame):

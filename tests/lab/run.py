@@ -9,6 +9,8 @@ import time
 import traceback
 
 import test_acks
+import test_capture
+import test_clients
 import test_close
 import test_control
 import test_doctor
@@ -19,9 +21,11 @@ import test_loss
 import test_options
 import test_overflow
 import test_parity
+import test_pmtu
 import test_queue
 import test_reload
 import test_sluicectl
+import test_spoofing
 import test_start
 import test_transfer
 from lab import Lab
@@ -29,13 +33,13 @@ from registry import tests
 
 MODULES = (test_transfer, test_close, test_options, test_ecn, test_loss, test_foreign, test_flood, test_acks,
   test_start, test_parity, test_queue, test_overflow, test_reload, test_control, test_sluicectl,
-  test_doctor)
+  test_doctor, test_clients, test_pmtu, test_spoofing, test_capture)
 
 
 def passes(test):
   """Runs one test; what went wrong is printed."""
   begin = time.monotonic()
-  lab = Lab(test.driver, test.offloads, test.tags, test.relays)
+  lab = Lab(test.driver, test.offloads, test.tags, test.relays, test.router)
   try:
     with lab:
       test.function(lab)

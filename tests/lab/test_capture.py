@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What passes both hosts' interfaces is taken apart by an independent routine (capture.py): good
+checksums, consistent numbers, nothing before the proof, and the same segments on both sides."""
+
+import socket
+import time
+
+import tcp
+from capture import Capture, check_all
+from lab import ECHO_PORT, FAMILIES, expect, expect_equal, wait_until
+from registry import lab_test
+from test_loss import AT_RANDOM, HOOKS, lose
+
+EXCHANGE_BYTES = 1000000
+SYSCTLS = ("net.ipv4.tcp_window_scaling", "net.ipv4.tcp_sack", "net.ipv4.tcp_timestamps")
+
+
+def talk_and_close(lab, family, listener, with_resets):
+  """Connections of several habits: how many."""
+  client, server = tcp.connect_pair(lab, family, ECHO_PORT, listener)
+  tcp.exchange(client, server, EXCHANGE_BYTES)
+  client.shutdown(socket.SHUT_WR)
+  expect_equal(tcp.receive_all(server), b"", "end of the client's stream")
+  server.sendall(b"x" * 100000)
+  server.close()
+  expect_equal(len(tcp.receive_all(client)), 100000, "bytes after a half-close")
+  client.close()
+  for number in range(10):
+    client, server = tcp.connect_pair(lab, family, ECHO_PORT, listener)
+    first, second = (client, server) if number & 1 else (server, client)
+    first.sendall(b"y" * 3000)
+    expect_equal(tcp.receive_exactly(second, 3000), b"y" * 3000, "first words")
+    if number & 2 and with_resets:
+      tcp.reset(first)
+      tcp.expect_reset(second, 5)
+    else:
+      first.close()
+      expect_equal(tcp.receive_all(second), b"", "end of a stream")
+    second.close()
+  return 11
+
+
+def captured(lab, mode, with_resets=True):
+  """Records all that talk_and_close() does, and checks it."""
+  sluice = lab.start_sluice(tcp_syncookies=mode)
+  taps = [Capture(lab.client, "c0"), Capture(lab.server, "s0")]
+  made = 0
+  for family in FAMILIES:
+    listener = lab.server.listen(family, ECHO_PORT)
+    made += talk_and_close(lab, family, listener, with_resets)
+    listener.close()
+  wait_until(lambda: sluice.counters()["total"]["CurrEstab"] == 0, 5, "CurrEstab back to 0")
+  time.sleep(0.1)
+  connections, compared = check_all(*taps)
+  print(f"{connections} connections, {compared} segments compared")
+  expect_equal(connections, made, "connections in both captures")
+  expect(compared > made * 10, f"only {compared} segments compared")
+  sluice.stop()
+
+
+@lab_test(offloads=(False,))
+def pitfall_1_every_number(lab):
+  """Connections by syn queue and by cookie: every segment comes out as it went in, its numbers
+  shifted by constants: seq, ack, SACK, TSval, TSecr, window. TSval never goes back, no checksum is
+  bad, nothing reaches the server before the proof."""
+  for mode in (1, 2):
+    captured(lab, mode)
+
+
+@lab_test(drivers=("af_packet",), offloads=(False,))
+def pitfall_1_every_number_without_options(lab):
+  """The same without each of window scaling, SACK and timestamps at both hosts."""
+  for key in SYSCTLS:
+    for host in (lab.client, lab.server):
+      host.sysctl(key, 0)
+    captured(lab, 1)  # a cookie without timestamps has not room for every scale
+    for host in (lab.client, lab.server):
+      host.sysctl(key, 1)
+
+
+@lab_test(drivers=("af_packet",), offloads=(False,))
+def pitfall_1_every_number_under_loss(lab):
+  """The same with 2 % lost on each leg in each direction, so that SACK and repeats abound."""
+  for host, device in ((lab.client, "c0"), (lab.server, "s0")):
+    for direction in HOOKS:
+      lose(host, device, direction, AT_RANDOM)
+  captured(lab, 1, with_resets=False)  # which nobody repeats
