@@ -9,7 +9,7 @@ import tcp
 from capture import Capture, check_all
 from lab import ECHO_PORT, FAMILIES, expect, expect_equal, wait_until
 from registry import lab_test
-from test_loss import AT_RANDOM, HOOKS, lose
+from test_loss import AT_RANDOM, lose
 
 EXCHANGE_BYTES = 1000000
 SYSCTLS = ("net.ipv4.tcp_window_scaling", "net.ipv4.tcp_sack", "net.ipv4.tcp_timestamps")
@@ -80,8 +80,8 @@ def pitfall_1_every_number_without_options(lab):
 
 @lab_test(drivers=("af_packet",), offloads=(False,))
 def pitfall_1_every_number_under_loss(lab):
-  """The same with 2 % lost on each leg in each direction, so that SACK and repeats abound."""
+  """The same with 2 % lost in each direction, so that SACK and repeats abound."""
   for host, device in ((lab.client, "c0"), (lab.server, "s0")):
-    for direction in HOOKS:
-      lose(host, device, direction, AT_RANDOM)
+    # Behind the tap. What a kernel can't even send it may take for an error of its own.
+    lose(host, device, "in", AT_RANDOM)
   captured(lab, 1, with_resets=False)  # which nobody repeats

@@ -4,7 +4,8 @@
 import time
 
 import tcp
-from lab import ECHO_PORT, FAMILIES, FAMILY_NAME, WEB_PORT, expect, expect_equal, url, wait_until
+from lab import (DRIVERS, ECHO_PORT, FAMILIES, FAMILY_NAME, WEB_PORT, expect, expect_equal, url,
+  wait_until)
 from registry import EITHER, lab_test
 
 COUNT_TCP = f"""
@@ -70,3 +71,15 @@ def established_under_flood(lab):
       expect_equal(flood.wait(30), 0, "exit status of the flood")
     client.close()
     expect_equal(tcp.receive_all(server), b"", "end of the client's stream")
+
+
+@lab_test(drivers=DRIVERS[:1])
+def pitfall_24_nothing_logged(lab):
+  """Whatever packets come, 50,000 each of SYNs, ACKs, RSTs, FINs and SYN-ACKs: no line of log."""
+  sluice = lab.start_sluice(tcp_syncookies=1)
+  before = sluice.process.err()
+  for number, kind in enumerate(("syn", "ack", "rst", "fin", "syn-ack"), 1):
+    flood = lab.flood(kind, FLOOD_RATE, FLOOD_RATE, FAMILIES[number % 2])
+    expect_equal(flood.wait(30), 0, "exit status of the flood")
+  expect(sluice.counters()["received"] > 4 * FLOOD_RATE, "hardly a packet arrived")
+  expect_equal(sluice.process.err()[len(before):], "", "what was logged")

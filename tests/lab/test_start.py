@@ -2,11 +2,13 @@
 """Sluice starts cleanly, stops cleanly, or says in one message why it can't."""
 
 import json
+import re
 import signal
+import time
 
 import tcp
-from lab import (ALL_CPUS, DRIVERS, ECHO_PORT, FAMILIES, SLUICE, Sluice, expect, expect_equal, run,
-  wait_until)
+from lab import (ALL_CPUS, DRIVERS, ECHO_PORT, FAMILIES, SERVER, SLUICE, SPARE_PORT, Sluice, expect,
+  expect_equal, run, wait_until)
 from registry import lab_test
 
 EXIT_FAILED = 1
@@ -105,6 +107,50 @@ def stop_in_mid_traffic(lab):
     last = sluice.stop(number)
     expect_equal(last["total"]["CurrEstab"], len(FAMILIES), "CurrEstab in the last counters")
     flood.end()
+
+
+@lab_test(drivers=DRIVERS[:1])
+def pitfall_21_large_frames_refused(lab):
+  """A peer that hands over 64 KB segments, which net_af_packet would cut off: no start, a message
+  per port with the lines to run; once they were run, everything gets through."""
+  message = refused(lab, lab.config(), EXIT_FAILED, "TSO", "ethtool -K c0 tso off",
+    "ethtool -K s0 tso off")
+  expect_equal(message.count("sluice: ports."), 2, f"messages about ports in:\n{message}")
+  for line in re.findall(r"run: (.*ethtool .*)", message):
+    lab.sluice_host.run("sh", "-c", line)
+  lab.start_sluice()
+  for family in FAMILIES:
+    tcp.exchange(*tcp.connect_pair(lab, family, ECHO_PORT), 5000000)
+
+
+@lab_test(drivers=DRIVERS[:1])
+def pitfall_28_stopped_and_continued(lab):
+  """The whole process stands still for 3 s, as under a debugger: connections live on, a client
+  that was half open gets in, and no SYN-ACK, SYN or RST comes in a storm."""
+  sluice = lab.start_sluice(tcp_syncookies=1)
+  pairs = [tcp.connect_pair(lab, family, ECHO_PORT) for family in FAMILIES]
+  expect_equal(lab.flood("syn", 500, 5000).wait(10), 0, "exit status of the flood")
+  listener = lab.server.listen(FAMILIES[0], SPARE_PORT)
+  sluice.process.signal(signal.SIGSTOP)
+  time.sleep(0.1)
+  late = lab.client.socket(FAMILIES[0])
+  late.setblocking(False)
+  late.connect_ex((SERVER[FAMILIES[0]], SPARE_PORT))
+  time.sleep(3)
+  sluice.process.signal(signal.SIGCONT)
+  for pair in pairs:
+    tcp.exchange(*pair, 100000)
+  late.settimeout(10)
+  late.sendall(b"hello")
+  server, _ = listener.accept()
+  server.settimeout(10)
+  expect_equal(tcp.receive_exactly(server, 5), b"hello", "words of the late client")
+  counters = sluice.counters()
+  expect_equal(counters["total"]["CurrEstab"], len(pairs) + 1, "CurrEstab")
+  expect_equal(counters["total"]["EstabResets"], 0, "EstabResets")
+  emitted = counters["emitted"]
+  expect(emitted["syn_ack_again"] <= 1500, f"a storm of SYN-ACKs: {emitted}")
+  expect(emitted["rst_client"] + emitted["rst_backend"] == 0, f"resets: {emitted}")
 
 
 @lab_test(drivers=DRIVERS[:1])

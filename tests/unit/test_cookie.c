@@ -591,7 +591,7 @@ count_passing(const struct jar *jar, unsigned tries, bool has_timestamp, bool kn
 }
 
 static void
-test_false_accepts(void **state)
+test_pitfall_10_false_accepts(void **state)
 {
 	const unsigned tries = 1u << 20;
 
@@ -639,7 +639,7 @@ main(void)
 			cmocka_unit_test(test_domains),
 			cmocka_unit_test(test_zero_window_probe),
 			cmocka_unit_test(test_isn_confirmed),
-			cmocka_unit_test(test_false_accepts),
+			cmocka_unit_test(test_pitfall_10_false_accepts),
 			cmocka_unit_test(test_a_million_forged),
 	};
 

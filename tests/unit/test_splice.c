@@ -115,7 +115,7 @@ test_pitfall_1_translation(void **state)
 /* 2. PITFALLS 2 and 3: a backend without timestamps, SACK or scaling that its first client was
  * promised. */
 static void
-test_promises_broken(void **state)
+test_pitfall_2_promises_broken(void **state)
 {
 	struct world *w = world_new(&(struct world_options){0});
 	struct flow_script f = flow_script_default(4, 40000);
@@ -624,7 +624,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(test_pitfall_1_translation),
-			cmocka_unit_test(test_promises_broken),
+			cmocka_unit_test(test_pitfall_2_promises_broken),
 			cmocka_unit_test(test_pitfall_20_checksum),
 			cmocka_unit_test(test_close),
 			cmocka_unit_test(test_simultaneous_close),

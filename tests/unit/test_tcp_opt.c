@@ -261,7 +261,7 @@ test_cases(void **state)
 }
 
 static void
-test_every_truncation(void **state)
+test_pitfall_22_every_truncation(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < ARRAY_COUNT(cases); i++)
@@ -419,7 +419,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(test_cases),
-			cmocka_unit_test(test_every_truncation),
+			cmocka_unit_test(test_pitfall_22_every_truncation),
 			cmocka_unit_test(test_every_byte),
 			cmocka_unit_test(test_random),
 			cmocka_unit_test(test_build_syn),
