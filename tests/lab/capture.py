@@ -42,13 +42,9 @@ def after(one, other):
 
 
 def ones_complement(data):
-  """The Internet checksum's sum, which is 0xffff over data that contain their checksum."""
-  if len(data) % 2:
-    data += b"\0"
-  total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-  while total >> 16:
-    total = (total & 0xffff) + (total >> 16)
-  return total
+  """The Internet checksum's sum, which is 0xffff over data that contain their checksum. Since
+  2^16 is 1 modulo 0xffff, the sum of all words is the whole number modulo that (RFC 1071)."""
+  return int.from_bytes(data + b"\0" * (len(data) % 2), "big") % 0xffff or 0xffff
 
 
 def options_of(data):

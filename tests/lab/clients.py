@@ -9,8 +9,8 @@ import random
 import socket
 
 import tcp
-from lab import (CLIENT, ECHO_PORT, FAMILY_NAME, SERVER, TLS_PORT, Process, expect, expect_equal, run,
-  url, wait_until)
+from lab import (CLIENT, ECHO_PORT, FAMILY_NAME, SERVER, TLS_PORT, Process, expect, expect_equal,
+  run, url, wait_until)
 
 SSH_PORT = 22
 IPERF_PORT = 5201

@@ -6,8 +6,8 @@ import socket
 import time
 
 import tcp
-from capture import Capture, check_all
-from lab import ECHO_PORT, FAMILIES, expect, expect_equal, wait_until
+from capture import OPTION_TIMESTAMP, Capture, check_all, check_splice
+from lab import ECHO_PORT, FAMILIES, Failure, expect, expect_equal, wait_until
 from registry import lab_test
 from test_loss import AT_RANDOM, lose
 
@@ -73,7 +73,7 @@ def pitfall_1_every_number_without_options(lab):
   for key in SYSCTLS:
     for host in (lab.client, lab.server):
       host.sysctl(key, 0)
-    captured(lab, 1)  # a cookie without timestamps has not room for every scale
+    captured(lab, 2)
     for host in (lab.client, lab.server):
       host.sysctl(key, 1)
 
@@ -85,3 +85,50 @@ def pitfall_1_every_number_under_loss(lab):
     # Behind the tap. What a kernel can't even send it may take for an error of its own.
     lose(host, device, "in", AT_RANDOM)
   captured(lab, 1, with_resets=False)  # which nobody repeats
+
+
+def earlier(segment):
+  """The segment with a TSval of ten seconds before."""
+  tsval = int.from_bytes(segment.options[OPTION_TIMESTAMP][:4], "big") - 10000 & 0xffffffff
+  option = tsval.to_bytes(4, "big") + segment.options[OPTION_TIMESTAMP][4:]
+  return segment._replace(options={**segment.options, OPTION_TIMESTAMP: option})
+
+
+# What a wrong translation would do to a segment with data in the midst of a connection.
+FAULTS = {
+  "checksum": lambda segment: segment._replace(good=False),
+  "seq": lambda segment: segment._replace(seq=segment.seq + 1 & 0xffffffff),
+  "seq far away": lambda segment: segment._replace(seq=segment.seq + (1 << 30) & 0xffffffff),
+  "ack": lambda segment: segment._replace(ack=segment.ack - 1 & 0xffffffff),
+  "ack far away": lambda segment: segment._replace(ack=segment.ack + (1 << 30) & 0xffffffff),
+  "window": lambda segment: segment._replace(window=segment.window // 2),
+  "payload": lambda segment: segment._replace(payload=segment.payload[:-1] + b"?"),
+  "TSval": earlier,
+  "no timestamp": lambda segment: segment._replace(options={}),
+}
+
+
+@lab_test(drivers=("af_packet",), offloads=(False,))
+def checker_sees_faults(lab):
+  """The routine of the tests above by itself: it passes a connection as it was captured, and none
+  in which one segment is altered, or whose SYN came to the server before the proof."""
+  lab.start_sluice(tcp_syncookies=1)
+  taps = [Capture(lab.client, "c0"), Capture(lab.server, "s0")]
+  client, server = tcp.connect_pair(lab, FAMILIES[0], ECHO_PORT)
+  tcp.exchange(client, server, 100000)
+  for end in (client, server):
+    end.close()
+  time.sleep(0.1)
+  (near,), (far,) = (list(tap.stop().values()) for tap in taps)
+  check_splice(near, far)
+  middle = next(number for number, segment in enumerate(far) if number > len(far) // 2
+    and segment.payload and segment.source[2] != ECHO_PORT)
+  altered = {name: [*far[:middle], fault(far[middle]), *far[middle + 1:]]
+    for name, fault in FAULTS.items()}
+  altered["proof"] = [far[0]._replace(time_ns=near[0].time_ns), *far[1:]]
+  for name, segments in altered.items():
+    try:
+      check_splice(near, segments)
+    except Failure:
+      continue
+    expect(False, f"the checker does not see a wrong {name}")

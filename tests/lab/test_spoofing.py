@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""An attacker who knows addresses and ports of a connection, and may forge either, can't harm it."""
+"""An attacker who knows a connection's addresses and ports, and may forge either, can't harm it."""
 
 import random
 import socket
@@ -19,9 +19,11 @@ BURST = 50
 BURST_PAUSE_S = 0.002
 SEED = 15
 
-# Numbers of one host of the connection, as it uses them itself: its next byte, what it expects
-# next, its last timestamp and the other's.
+
 class Numbers:
+  """Those of one host of the connection, as it uses them itself: its next byte, what it expects
+  next, its last timestamp and the other's."""
+
   def __init__(self, checker, end, other):
     sender, receiver = checker.sides[end], checker.sides[other]
     self.end, self.other = end, other
@@ -60,7 +62,8 @@ def segment(numbers, flags, seq, ack, payload=b"", old=True):
   pseudo = source + destination + struct.pack("!II", len(body), socket.IPPROTO_TCP)
   body = body[:16] + struct.pack("!H", 0xffff ^ ones_complement(pseudo + body)) + body[18:]
   if version == 6:
-    return struct.pack("!IHBB", 6 << 28, len(body), socket.IPPROTO_TCP, 64) + source + destination + body
+    ip = struct.pack("!IHBB", 6 << 28, len(body), socket.IPPROTO_TCP, 64)
+    return ip + source + destination + body
   ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(body), 0, 0x4000, 64, socket.IPPROTO_TCP, 0)
   ip += source + destination
   return ip[:10] + struct.pack("!H", 0xffff ^ ones_complement(ip)) + ip[12:] + body
