@@ -194,7 +194,7 @@ def thousand_at_once(lab):
     for number, end in enumerate(ends):
       end.settimeout(20)
       end.sendall(f"{number:08}".encode() * 1000)
-    expect_equal(sluice.counters()["total"]["CurrEstab"], PARALLEL, "CurrEstab with all open")
+    wait_until(lambda: sluice.counters()["total"]["CurrEstab"] == PARALLEL, 10, "all spliced")
     for number, end in enumerate(ends):
       received = tcp.receive_exactly(end, 8000)
       expect(received == f"{number:08}".encode() * 1000, f"echo on connection {number} changed")
