@@ -69,6 +69,13 @@ loop_packet_emit(void *context, enum side out, struct pkt *pkt)
 	lane_push(&loop->lanes[out], mbuf_pkt_unwrap(pkt));
 }
 
+void
+loop_packet_drop(void *context, struct pkt *pkt)
+{
+	(void)context;
+	rte_pktmbuf_free(pkt->owner);
+}
+
 /* Wraps mbufs into the loop's burst; what can't be wrapped is refused and freed. */
 static void
 burst_fill(struct loop *loop, enum side from, struct rte_mbuf **mbufs, unsigned count)
@@ -155,6 +162,8 @@ burst_finish(struct loop *loop)
 		case VERDICT_DROP:
 			dropped[drops++] = pkt->owner;
 			break;
+		case VERDICT_HOLD:
+			break; /* the worker's, until loop_packet_emit or loop_packet_drop */
 		}
 	}
 	if (drops > 0)

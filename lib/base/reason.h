@@ -12,6 +12,7 @@ enum verdict {
 	VERDICT_DROP,	 /**< freed: it ends here */
 	VERDICT_FORWARD, /**< leaves through the port on the other side */
 	VERDICT_REPLY,	 /**< turned round: leaves through the port it came from */
+	VERDICT_HOLD,	 /**< stays with the worker, which gives it back later */
 };
 
 enum reason {

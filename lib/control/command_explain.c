@@ -261,6 +261,7 @@ say_last(struct inquiry *inquiry)
 			[VERDICT_DROP] = "drop",
 			[VERDICT_FORWARD] = "forward",
 			[VERDICT_REPLY] = "reply",
+			[VERDICT_HOLD] = "hold",
 	};
 	enum reason reason = inquiry->last_reason;
 	const char *verdict;

@@ -69,6 +69,7 @@ add_worker(struct worker_counters *sum, const struct worker_counters *counters)
 		sum->emitted[i] += counter_read(&counters->emitted[i]);
 	sum->emit_failed += counter_read(&counters->emit_failed);
 	sum->connections += counter_read(&counters->connections);
+	sum->early_held += counter_read(&counters->early_held);
 	sum->ticks_late += counter_read(&counters->ticks_late);
 }
 
@@ -118,6 +119,7 @@ worker_json(const struct stats_worker *worker)
 	failed |= put_count(object, "cpu", worker->cpu);
 	failed |= put(object, "received", received);
 	failed |= put_count(object, "connections", counters.connections);
+	failed |= put_count(object, "early_held", counters.early_held);
 	failed |= put_count(object, "ticks_late", counters.ticks_late);
 	if (failed == 0)
 		return object;

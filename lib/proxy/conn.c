@@ -8,6 +8,7 @@
 #include "proxy/conn.h"
 
 #include "proxy/connect.h"
+#include "proxy/early.h"
 #include "proxy/worker_impl.h"
 
 uint32_t
@@ -33,6 +34,8 @@ conn_free(struct worker *w, uint32_t id)
 {
 	uint16_t slot = worker_conn(w, id)->slot;
 
+	if (worker_conn(w, id)->state < CONN_ESTABLISHED)
+		early_drop(w, id);
 	flow_table_remove(&w->flows, id);
 	w->changes++;
 	counter_add(&w->counters.connections, (uint64_t)-1);

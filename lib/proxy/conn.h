@@ -32,9 +32,12 @@ enum conn_flag {
 };
 
 struct conn {
-	struct flow flow;   /**< the flow table's */
-	uint32_t seq_delta; /**< client.iss - backend.irs */
-	uint32_t ts_delta;  /**< the same for TSval; before the splice: the TSval of our SYN-ACK */
+	struct flow flow; /**< the flow table's */
+	union {
+		uint32_t seq_delta; /**< client.iss - backend.irs */
+		uint32_t early;	    /**< before the splice: packets held (early.h), or EARLY_NONE */
+	};
+	uint32_t ts_delta; /**< the same for TSval; before the splice: the TSval of our SYN-ACK */
 	struct leg leg[SIDE_COUNT]; /**< by the end that sends */
 	uint32_t last_seen;	    /**< timer step of the last in-window segment; until the
 				       splice: time of the proof, ticks modulo 2^32 */
@@ -76,7 +79,8 @@ struct worker;
  * FLOW_NONE when the table is full. */
 uint32_t conn_insert(struct worker *w, const struct pkt *pkt, uint16_t slot);
 
-/** Gives the record back. The timer must be disarmed and the accept ring left. */
+/** Gives the record back, and what was held for the backend. The timer must be disarmed and the
+ * accept ring left. */
 void conn_free(struct worker *w, uint32_t id);
 
 /** Moves an armed timer. */

@@ -14,6 +14,7 @@
 #include "proxy/connect.h"
 
 #include "base/seq.h"
+#include "proxy/early.h"
 #include "proxy/worker_impl.h"
 
 /* First retransmission of a SYN (RFC 6298 2: 1 s), then doubling. */
@@ -126,8 +127,8 @@ connect_drain(struct worker *w, const struct backend_config *config)
 	}
 }
 
-void
-connect_leave(struct worker *w, uint32_t id)
+static void
+connect_leave_ring(struct worker *w, uint32_t id, const struct backend_config *config)
 {
 	struct conn *conn = worker_conn(w, id);
 	struct accept_lane *lane = &w->backends[conn->slot].lane;
@@ -141,7 +142,13 @@ connect_leave(struct worker *w, uint32_t id)
 	}
 	timer_wheel_remove(&w->timers, id);
 	lane->connecting--;
-	connect_drain(w, conn_config(w, id));
+	connect_drain(w, config);
+}
+
+void
+connect_leave(struct worker *w, uint32_t id)
+{
+	connect_leave_ring(w, id, conn_config(w, id));
 }
 
 enum reason
@@ -150,6 +157,7 @@ connect_begin(struct worker *w, uint32_t id, struct pkt *pkt, const struct backe
 	struct conn *conn = worker_conn(w, id);
 	struct conn_setup *setup = &w->setups[id];
 	struct accept_lane *lane = &w->backends[conn->slot].lane;
+	bool is_held = early_hold(w, id, pkt, config);
 
 	/* Who waits already goes first. */
 	if (lane->connecting >= config->connect_window || lane->waiting > 0) {
@@ -157,20 +165,28 @@ connect_begin(struct worker *w, uint32_t id, struct pkt *pkt, const struct backe
 
 		conn->state = CONN_QUEUED;
 		accept_lane_push(lane, &nodes, id);
-		return REASON_ack_queued;
+		return is_held ? REASON_ack_queued_held : REASON_ack_queued;
 	}
 
 	struct pkt_build syn = connect_syn(conn, setup);
 
 	connect_start(w, id);
 	setup->syns = 1;
+	if (UNLIKELY(is_held)) {
+		if (LIKELY(conn_emit(w, id, &syn, EMITTED_SYN)))
+			return REASON_ack_connecting_held;
+		/* The SYN matters more than the data, which the client has. */
+		early_unhold(w, id);
+	}
 	pkt_build_tcp(pkt, &syn);
 	return REASON_ack_connecting;
 }
 
-/* The translation between the legs, from the backend's SYN-ACK. */
+/* The translation between the legs, from the backend's SYN-ACK. promise: the window that the client
+ * may have been told in the backend's name, and may have filled. */
 static void
-connect_translate(struct conn *conn, const struct conn_setup *setup, const struct pkt *pkt)
+connect_translate(struct conn *conn, const struct conn_setup *setup, const struct pkt *pkt,
+		uint32_t promise)
 {
 	struct leg *client = &conn->leg[SIDE_CLIENT];
 	struct leg *backend = &conn->leg[SIDE_BACKEND];
@@ -189,15 +205,15 @@ connect_translate(struct conn *conn, const struct conn_setup *setup, const struc
 		conn->flags |= CONN_ECN_ALONE;
 
 	backend->rcv_nxt = client->snd_nxt;
-	backend->window_end = client->snd_nxt + pkt->window;
+	backend->window_end = client->snd_nxt + (pkt->window > promise ? pkt->window : promise);
 	client->rcv_nxt = backend->snd_nxt;
 	client->window_end = backend->snd_nxt + ((uint32_t)setup->window << conn->scale_client);
 	conn->state = CONN_ESTABLISHED;
 }
 
-/* Turns the backend's SYN-ACK into our ACK of it. */
-static void
-connect_acknowledge(const struct conn *conn, const struct conn_setup *setup, struct pkt *pkt)
+/* Our ACK of the backend's SYN-ACK. */
+static struct pkt_build
+connect_ack(const struct conn *conn, const struct conn_setup *setup, const struct pkt *pkt)
 {
 	struct pkt_build ack = {
 			.to = SIDE_BACKEND,
@@ -213,16 +229,25 @@ connect_acknowledge(const struct conn *conn, const struct conn_setup *setup, str
 
 	if (setup->has_timestamp && !(conn->flags & CONN_STRIP_TIMESTAMP))
 		build_add_timestamp(&ack, setup->tsval, pkt->opt.tsval);
+	return ack;
+}
+
+/* Turns the backend's SYN-ACK into our ACK of it. */
+static void
+connect_acknowledge(const struct conn *conn, const struct conn_setup *setup, struct pkt *pkt)
+{
+	struct pkt_build ack = connect_ack(conn, setup, pkt);
+
 	pkt_turn_round(pkt);
 	pkt_build_tcp(pkt, &ack);
 }
 
-/* Tells the client, until now held by a zero window, what the backend allows it to send. */
-static void
-connect_open_window(struct worker *w, uint32_t id, const struct pkt *answer)
+/* Tells the client, until now held back by our small window or none, what the backend allows it to
+ * send. */
+static struct pkt_build
+connect_window_update(
+		const struct conn *conn, const struct conn_setup *setup, const struct pkt *answer)
 {
-	const struct conn *conn = worker_conn(w, id);
-	const struct conn_setup *setup = &w->setups[id];
 	struct pkt_build update = {
 			.to = SIDE_CLIENT,
 			.seq = conn->leg[SIDE_BACKEND].snd_nxt,
@@ -240,8 +265,32 @@ connect_open_window(struct worker *w, uint32_t id, const struct pkt *answer)
 
 		build_add_timestamp(&update, tsval + conn->ts_delta, setup->tsval);
 	}
-	/* Without a buffer the client's zero-window probe asks the backend itself. */
-	conn_emit(w, id, &update, EMITTED_WINDOW_UPDATE);
+	return update;
+}
+
+/* Both ends learn of each other by the backend's SYN-ACK. It becomes our ACK; but if data was held,
+ * the ACK goes ahead of that, as the client would have it, and the SYN-ACK on to the client. */
+static enum reason
+connect_tell(struct worker *w, uint32_t id, struct pkt *pkt, uint32_t held)
+{
+	const struct conn *conn = worker_conn(w, id);
+	const struct conn_setup *setup = &w->setups[id];
+	struct pkt_build update = connect_window_update(conn, setup, pkt);
+
+	if (LIKELY(held == EARLY_NONE)) {
+		/* Without a buffer the client's zero-window probe asks the backend itself. */
+		conn_emit(w, id, &update, EMITTED_WINDOW_UPDATE);
+		connect_acknowledge(conn, setup, pkt);
+		return REASON_backend_connected;
+	}
+
+	struct pkt_build ack = connect_ack(conn, setup, pkt);
+
+	/* Without a buffer the data's own acknowledgement has to do. */
+	conn_emit(w, id, &ack, EMITTED_ACK);
+	early_forward(w, id, held);
+	pkt_build_tcp(pkt, &update);
+	return REASON_backend_connected_early;
 }
 
 /* The client's wait in the accept ring: its latency, beside the network's. */
@@ -262,23 +311,23 @@ connect_established(struct worker *w, uint32_t id, struct pkt *pkt)
 	struct conn_setup *setup = &w->setups[id];
 	struct backend_profile *profile = &w->backends[conn->slot].profile;
 	struct tcp_opt_syn offer = connect_offer(setup);
+	const struct backend_config *config = conn_config(w, id);
+	uint32_t held = early_take(w, id);
 
 	/* A second SYN offered no ECN. Its answer tells that the first was dropped for that, unless
 	 * such a SYN is known to get through. */
 	if (setup->syns > 1 && !pkt_accepts_ecn(pkt) && profile->ecn == LEARNED_YES)
 		offer.ecn = false;
-	backend_profile_learn(profile, conn_config(w, id), &offer, pkt, w->now);
-	connect_leave(w, id);
+	backend_profile_learn(profile, config, &offer, pkt, w->now);
+	connect_leave_ring(w, id, config);
 	connect_count_wait(w, conn);
 	proven_note(&w->proven, &pkt->tuple.client, w->now);
-	connect_translate(conn, setup, pkt);
+	connect_translate(conn, setup, pkt, early_promise(w, config));
 	conn->last_seen = timer_step(w->now);
 	timer_wheel_insert(&w->timers, id, w->now + close_timeout(conn->state));
 	worker_count(w, conn->slot, COUNTER_Established, 1);
 	worker_count(w, conn->slot, COUNTER_CurrEstab, 1);
-	connect_open_window(w, id, pkt);
-	connect_acknowledge(conn, setup, pkt);
-	return REASON_backend_connected;
+	return connect_tell(w, id, pkt, held);
 }
 
 static struct pkt_build
@@ -374,12 +423,13 @@ connect_client(struct worker *w, uint32_t id, struct pkt *pkt)
 	bool in_sequence = pkt->seq == conn->leg[SIDE_CLIENT].snd_nxt;
 
 	if (pkt->flags & TCP_RST) {
-		if (!in_sequence)
+		if (!in_sequence && !early_ends_at(w, id, pkt->seq))
 			return REASON_stray_client;
 
 		bool connecting = conn->state == CONN_CONNECTING;
+		/* From where the backend's socket is: it was sent nothing of what is held. */
 		struct pkt_build reset = {.to = SIDE_BACKEND,
-				.seq = pkt->seq,
+				.seq = conn->leg[SIDE_CLIENT].snd_nxt,
 				.flags = TCP_RST,
 				.ttl = pkt->ttl,
 				.tos = pkt->tos,
@@ -397,6 +447,8 @@ connect_client(struct worker *w, uint32_t id, struct pkt *pkt)
 		if (pkt->opt.has_timestamp)
 			setup->tsval = pkt->opt.tsval;
 	}
+	if (pkt_seq_length(pkt) > 0 && early_hold(w, id, pkt, conn_config(w, id)))
+		return REASON_client_early_held;
 	return REASON_client_early;
 }
 

@@ -13,6 +13,7 @@
  */
 #include "proxy/half_open.h"
 
+#include "proxy/early.h"
 #include "proxy/worker_impl.h"
 
 static uint32_t
@@ -124,7 +125,7 @@ half_open_insert(struct worker *w, const struct pkt *syn, const struct backend_c
 	return id;
 }
 
-/* The SYN-ACK of an entry; window 0: no byte may come before the backend's leg exists. */
+/* The SYN-ACK of an entry. */
 static struct pkt_build
 entry_syn_ack(const struct worker *w, const struct syn_entry *entry,
 		const struct backend_config *config)
@@ -144,6 +145,7 @@ entry_syn_ack(const struct worker *w, const struct syn_entry *entry,
 			.seq = entry->iss,
 			.ack = entry->isn + 1,
 			.flags = TCP_SYN | TCP_ACK | (entry->ecn ? TCP_ECE : 0),
+			.window = early_window(w, config, announce.mss, entry->mss),
 			.ttl = PKT_TTL_DEFAULT,
 	};
 

@@ -12,6 +12,7 @@
 
 #include "base/seq.h"
 #include "proxy/connect.h"
+#include "proxy/early.h"
 #include "proxy/half_open.h"
 #include "proxy/worker_impl.h"
 
@@ -179,9 +180,8 @@ syn_admit(struct worker *w, const struct task *task, struct syn_answer *answer)
 	return task->pkt->reason == REASON_NONE;
 }
 
-/* Window 0: no byte may come before the backend's leg exists to take it. */
 static void
-syn_build_answer(struct syn_answer *answer)
+syn_build_answer(const struct worker *w, struct syn_answer *answer)
 {
 	struct pkt *pkt = answer->task.pkt;
 	/* Promised only where it is remembered: in the cookie's TSval, or in the entry. */
@@ -191,6 +191,8 @@ syn_build_answer(struct syn_answer *answer)
 			.seq = answer->cookie.iss,
 			.ack = answer->syn.isn + 1,
 			.flags = TCP_SYN | TCP_ACK | (ecn ? TCP_ECE : 0),
+			.window = early_window(w, answer->task.config, answer->announce.mss,
+					answer->syn.mss),
 			.ttl = PKT_TTL_DEFAULT,
 	};
 
@@ -219,12 +221,12 @@ syn_finish(struct worker *w, struct syn_answer *answer)
 		entry = syn_queue_entry(&w->syns, answer->entry);
 		entry->iss = answer->cookie.iss;
 		entry->tsval = answer->cookie.tsval;
-		syn_build_answer(answer);
+		syn_build_answer(w, answer);
 		return REASON_syn_queued;
 	case ANSWER_COOKIE:
 		break;
 	}
-	syn_build_answer(answer);
+	syn_build_answer(w, answer);
 	worker_count(w, config->slot, COUNTER_SyncookiesSent, 1);
 	half_open_cookie_sent(w, config);
 	return REASON_syn_cookie_sent;

@@ -2,6 +2,7 @@
 /* Carves a worker out of the memory it is given, and runs its timers. */
 #include "proxy/worker.h"
 
+#include "proxy/early.h"
 #include "proxy/half_open.h"
 #include "proxy/inspect.h"
 #include "proxy/worker_impl.h"
@@ -11,7 +12,7 @@ limits_are_valid(const struct sluice_limits *limits)
 {
 	return limits->connections >= 1 && limits->connections <= FLOW_CAPACITY_MAX &&
 	       limits->connections_ip6 <= limits->connections && limits->backends >= 1 &&
-	       limits->backends <= UINT16_MAX &&
+	       limits->backends <= UINT16_MAX && limits->early_packets <= EARLY_PACKETS_MAX &&
 	       (limits->syn_entries == 0 ||
 			       (limits->syn_entries >= SYN_QUEUE_ENTRIES_LEAST &&
 					       limits->syn_entries <= SYN_QUEUE_ENTRIES_MAX));
@@ -24,6 +25,7 @@ enum part {
 	PART_COUNTERS,
 	PART_SETUPS,
 	PART_SYNS,
+	PART_EARLY,
 	PART_FLOWS,
 	PART_COUNT
 };
@@ -42,6 +44,8 @@ part_size(enum part part, const struct sluice_limits *limits)
 		return cache_align(limits->connections * sizeof(struct conn_setup));
 	case PART_SYNS:
 		return cache_align(syn_queue_memsize(limits->syn_entries));
+	case PART_EARLY:
+		return cache_align(early_pool_memsize(limits->early_packets));
 	default:
 		return flow_table_memsize(
 				limits->connections, limits->connections_ip6, sizeof(struct conn));
@@ -93,6 +97,7 @@ sluice_worker_init(void *mem, const struct sluice_limits *limits, const struct s
 	flow_table_init(&w->flows, parts[PART_FLOWS], limits->connections, limits->connections_ip6,
 			sizeof(struct conn), &env->hash_seed);
 	syn_queue_init(&w->syns, parts[PART_SYNS], limits->syn_entries, &env->hash_seed, env->now);
+	early_pool_init(&w->early, parts[PART_EARLY], limits->early_packets);
 	proven_init(&w->proven, &env->hash_seed);
 	timer_wheel_init(&w->timers, w->setups, sizeof(struct conn_setup), env->now);
 	return w;
@@ -160,6 +165,15 @@ sluice_next_tick(const struct worker *w)
 						    : timer_wheel_when(&w->syns.timers, w->now);
 
 	return conns < syns ? conns : syns;
+}
+
+void
+sluice_give_back(struct worker *w)
+{
+	for (uint32_t id = 0; id < w->flows.touched; id++)
+		if (flow_table_is_used(&w->flows, id) &&
+				worker_conn(w, id)->state < CONN_ESTABLISHED)
+			early_drop(w, id);
 }
 
 void

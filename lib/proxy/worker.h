@@ -9,7 +9,8 @@
  *	w = sluice_worker_init(mem, &limits, &env)
  *	loop: sluice_burst(w, &burst, now); carry out verdicts; sluice_tick(w, now, budget)
  *
- * No teardown: a worker owns nothing but its memory and the packets it was lent for the burst.
+ * A worker owns nothing but its memory, the packets it was lent for the burst, and those it was
+ *left with the verdict HOLD, which sluice_give_back() returns at the end.
  */
 #ifndef SLUICE_PROXY_WORKER_H
 #define SLUICE_PROXY_WORKER_H
@@ -28,6 +29,7 @@ struct sluice_limits {
 	uint32_t connections_ip6; /**< how many of them may be IPv6, 0..connections */
 	uint32_t backends;	  /**< slots, 1..65535 */
 	uint32_t syn_entries;	  /**< half-open clients per worker, 64..2^22; 0 for no syn queue */
+	uint32_t early_packets;	  /**< of clients' first data, held per worker; 0..2^20 */
 };
 
 struct worker;
@@ -40,8 +42,12 @@ struct sluice_env {
 	 * False when there is none; the worker counts it and a timer tries again.
 	 */
 	bool (*packet_get)(void *context, struct pkt *pkt);
-	/** Takes a packet from packet_get back, to be sent through the port of that side. */
+	/** Takes a packet from packet_get, or one left with the verdict HOLD, back, to be sent
+	 * through the port of that side. Of the latter, data, owner, len and tailroom are what they
+	 * were. */
 	void (*packet_emit)(void *context, enum side out, struct pkt *pkt);
+	/** Takes a packet left with the verdict HOLD back, not to be sent. */
+	void (*packet_drop)(void *context, struct pkt *pkt);
 	/** The published configuration; loaded with acquire once per burst and per tick; never NULL
 	 * inside. */
 	const struct snapshot *const *snapshot;
@@ -66,8 +72,9 @@ struct worker *sluice_worker_init(
 
 /**
  * Takes a burst through the proxy. Every packet comes back with a reason, hence a verdict
- * (reason_verdict), edited in place where it travels on. now must not go backwards between
- * calls.
+ * (reason_verdict), edited in place where it travels on. One with VERDICT_HOLD stays with the
+ * worker, which gives it back by packet_emit or packet_drop, be it within this call; until then its
+ * bytes must not move. now must not go backwards between calls.
  */
 void sluice_burst(struct worker *w, struct burst *burst, ticks_t now);
 
@@ -76,6 +83,9 @@ unsigned sluice_tick(struct worker *w, ticks_t now, unsigned budget);
 
 /** A time not later than the next due timer, TICKS_NEVER when there is none. */
 ticks_t sluice_next_tick(const struct worker *w);
+
+/** Gives every packet that is held back through packet_drop. The last call to a worker. */
+void sluice_give_back(struct worker *w);
 
 /** Counts a packet that never reaches sluice_burst (refused by the port layer), as received from
  * that side. */

@@ -12,6 +12,7 @@
 #include "proxy/recent.h"
 #include "proxy/worker.h"
 #include "table/backend.h"
+#include "table/early_pool.h"
 #include "table/proven.h"
 #include "table/queue_rules.h"
 #include "table/syn_queue.h"
@@ -36,6 +37,7 @@ struct worker {
 	struct syn_queue syns;
 	struct proven proven;
 	struct recent recent;
+	struct early_pool early;
 	struct worker_counters counters;
 };
 

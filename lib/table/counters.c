@@ -20,6 +20,8 @@ static const char *const emitted_names[EMITTED_COUNT] = {
 		[EMITTED_SYN_AGAIN] = "syn_again",
 		[EMITTED_RST_CLIENT] = "rst_client",
 		[EMITTED_RST_BACKEND] = "rst_backend",
+		[EMITTED_ACK] = "ack",
+		[EMITTED_EARLY_DATA] = "early_data",
 };
 
 const char *

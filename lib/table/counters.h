@@ -25,14 +25,18 @@ const char *backend_counter_name(enum backend_counter counter);
 /** One sentence for an operator. */
 const char *backend_counter_text(enum backend_counter counter);
 
-/** Packets we made from nothing, beside those edited in place; not part of the sum of reasons. */
+/** Packets we sent beside those edited in place: made from nothing, or held a while; not part of
+ * the sum of reasons. */
 enum emitted {
 	EMITTED_SYN_ACK_AGAIN, /**< to a client: SYN-ACK repeated from the syn queue */
 	EMITTED_WINDOW_UPDATE, /**< to a client: its backend answered, it may send */
-	EMITTED_SYN,	       /**< to a backend: first SYN of a client that waited in the ring */
+	EMITTED_SYN,	       /**< to a backend: first SYN of a client that waited in the ring,
+				  or whose proof carried data */
 	EMITTED_SYN_AGAIN,     /**< to a backend: SYN repeated */
 	EMITTED_RST_CLIENT,    /**< to a client: its backend stayed silent */
 	EMITTED_RST_BACKEND,   /**< to a backend: connection replaced, or given up */
+	EMITTED_ACK,	       /**< to a backend: of its SYN-ACK, ahead of data that was held */
+	EMITTED_EARLY_DATA, /**< to a backend: a client's packet that was held until it answered */
 	EMITTED_COUNT
 };
 
@@ -47,6 +51,7 @@ struct worker_counters {
 	uint64_t emitted[EMITTED_COUNT];
 	uint64_t emit_failed; /**< wanted to emit, but there was no buffer */
 	uint64_t connections; /**< connections held now, in any state */
+	uint64_t early_held;  /**< packets of clients' first data held now */
 	uint64_t ticks_late;  /**< ticks that ended with work left over (budget spent) */
 } __attribute__((aligned(CACHE_LINE_SIZE)));
 

@@ -24,6 +24,10 @@ enum queue_rules {
 /** Where what our SYN-ACKs announce comes from; see profile in config/README.md. */
 enum profile_policy { PROFILE_LEARN, PROFILE_FIXED };
 
+/** What becomes of data that a client sends before its backend has answered; see early_data in
+ * config/README.md. */
+enum early_data { EARLY_DATA_AUTO, EARLY_DATA_ZERO_WINDOW, EARLY_DATA_HOLD };
+
 /** Effective settings of one backend: global values with the backend's overrides applied. */
 struct backend_config {
 	union ip_addr address;
@@ -36,6 +40,7 @@ struct backend_config {
 	uint8_t tcp_synack_retries;
 	uint8_t tcp_syn_retries; /**< SYNs in all before the backend counts as silent: at least 1 */
 	uint8_t queue_rules;	 /**< enum queue_rules */
+	uint8_t early_data;	 /**< enum early_data */
 	uint32_t backlog;
 	uint32_t somaxconn;
 	uint32_t tcp_max_syn_backlog;

@@ -24,6 +24,13 @@ packet_emit(void *context, enum side out, struct pkt *pkt)
 	(void)pkt;
 }
 
+static void
+packet_drop(void *context, struct pkt *pkt)
+{
+	(void)context;
+	(void)pkt;
+}
+
 void *
 memory_new(size_t size)
 {
@@ -69,7 +76,7 @@ void
 bench_init(struct bench *b, const struct options *options)
 {
 	struct sluice_limits limits = {
-			options->connections, options->connections, 2, options->syn_entries};
+			options->connections, options->connections, 2, options->syn_entries, 4096};
 	struct snapshot *snapshot = snapshot_init(memory_new(snapshot_memsize(2)), 2, 1, 1);
 	struct backend_config ip4 = backend("10.0.0.2", 4, options),
 			      ip6 = backend("fd00::2", 6, options);
@@ -88,6 +95,7 @@ bench_init(struct bench *b, const struct options *options)
 					.context = b,
 					.packet_get = packet_get,
 					.packet_emit = packet_emit,
+					.packet_drop = packet_drop,
 					.snapshot = &b->snapshot,
 					.shared = b->shared,
 					.hash_seed = {3, 4},

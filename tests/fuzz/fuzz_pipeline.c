@@ -20,6 +20,7 @@
 #define CONNECTIONS 16
 #define FLOWS 8
 #define SYN_ENTRIES_MAX 128
+#define EARLY_PACKETS 8
 #define FRAME_BYTES_MAX 2048
 
 struct guarded {
@@ -45,6 +46,8 @@ struct world {
 	ticks_t now;
 	uint64_t sent;
 	struct guarded frame;
+	struct guarded spares[EARLY_PACKETS]; /* for frames that the worker holds */
+	unsigned spare_count;
 	struct guarded lent[64];
 	unsigned lent_count;
 	struct peer peers[FLOWS];
@@ -89,6 +92,20 @@ packet_get(void *context, struct pkt *pkt)
 	return true;
 }
 
+/* A frame that the worker held may be used again. */
+static void
+frame_back(struct world *w, const struct pkt *pkt)
+{
+	ENSURE(w->spare_count < EARLY_PACKETS);
+	w->spares[w->spare_count++].end = pkt->owner;
+}
+
+static void
+packet_drop(void *context, struct pkt *pkt)
+{
+	frame_back(context, pkt);
+}
+
 static void
 packet_emit(void *context, enum side out, struct pkt *pkt)
 {
@@ -97,8 +114,14 @@ packet_emit(void *context, enum side out, struct pkt *pkt)
 
 	ENSURE(packet_checksums_are_right(pkt->data, pkt->len));
 	ENSURE(packet_read(&packet, pkt->data, pkt->len));
-	/* Nothing reaches the backend but SYNs and RSTs that we make ourselves. */
-	ENSURE(out == SIDE_CLIENT || packet.flags == PACKET_SYN ||
+	if (pkt->owner != NULL) {
+		ENSURE(out == SIDE_BACKEND);
+		frame_back(w, pkt);
+		return;
+	}
+	/* Nothing reaches the backend but SYNs, RSTs and ACKs that we make ourselves, and what we
+	 * held. */
+	ENSURE(out == SIDE_CLIENT || packet.flags == PACKET_SYN || packet.flags == PACKET_ACK ||
 			(packet.flags & ~PACKET_ACK) == PACKET_RST);
 	w->lent_count--;
 }
@@ -113,6 +136,7 @@ world_check(const struct world *w)
 		sum += counters->reasons[reason];
 	ENSURE(sum == w->sent && counters->connections <= CONNECTIONS);
 	ENSURE(w->shared[0].accept <= CONNECTIONS && w->lent_count == 0);
+	ENSURE(counters->early_held == EARLY_PACKETS - w->spare_count);
 	ENSURE(w->shared[0].syn <= w->syn_entries && w->shared[0].young <= w->shared[0].syn);
 	ENSURE(worker_backend_counters(w->worker, 0)->values[COUNTER_CurrEstab] <= CONNECTIONS);
 }
@@ -130,8 +154,14 @@ world_send(struct world *w, enum side from, size_t length)
 		burst.pkts[0].data = w->frame.end - FRAME_BYTES_MAX;
 		burst.pkts[0].tailroom = (uint16_t)(FRAME_BYTES_MAX - length);
 	}
+	burst.pkts[0].owner = w->frame.end;
 	sluice_burst(w->worker, &burst, w->now);
 	w->sent++;
+	if (reason_verdict(burst.pkts[0].reason) == VERDICT_HOLD) {
+		ENSURE(w->spare_count > 0);
+		w->frame = w->spares[--w->spare_count];
+		return burst.pkts[0].reason;
+	}
 	memmove(w->frame.end - FRAME_BYTES_MAX, burst.pkts[0].data, burst.pkts[0].len);
 	return burst.pkts[0].reason;
 }
@@ -197,6 +227,7 @@ peer_learn(struct world *w, unsigned flow, const struct packet *sent, enum side 
 		packet_timestamp(&answer, &peer->tsval, &tsecr);
 		break;
 	case REASON_backend_connected:
+	case REASON_backend_connected_early:
 		peer->backend_nxt = sent->seq + 1;
 		break;
 	case REASON_spliced:
@@ -304,6 +335,7 @@ step_reload(struct world *w, struct script *script)
 	w->backend.tcp_synack_retries = (limits & 15) % 11;
 	w->backend.announced_wscale = (limits >> 4) % 10;
 	w->backend.connect_window = 1 + (window & 15);
+	w->backend.early_data = (window >> 4 & 3) % 3;
 	world_publish(w, flags >> 7);
 }
 
@@ -392,6 +424,7 @@ world_init(struct world *w, void *memory, const struct sluice_limits *limits)
 					.context = w,
 					.packet_get = packet_get,
 					.packet_emit = packet_emit,
+					.packet_drop = packet_drop,
 					.snapshot = &w->snapshot,
 					.shared = w->shared,
 					.inspect = &w->box,
@@ -411,6 +444,7 @@ world_calm(struct world *w)
 			;
 	}
 	ENSURE(worker_counters(w->worker)->connections == 0 && w->box == NULL);
+	ENSURE(worker_counters(w->worker)->early_held == 0);
 	ENSURE(w->shared[0].accept == 0 && w->shared[0].syn == 0 && w->shared[0].young == 0);
 	ENSURE(worker_backend_counters(w->worker, 0)->values[COUNTER_CurrEstab] == 0);
 	ENSURE(worker_backend_counters(w->worker, 0)->connections == 0);
@@ -433,7 +467,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct sluice_limits limits = {CONNECTIONS, CONNECTIONS, 1, SYN_ENTRIES_MAX};
+	struct sluice_limits limits = {CONNECTIONS, CONNECTIONS, 1, SYN_ENTRIES_MAX, EARLY_PACKETS};
 	static struct world w;
 	static void *memory;
 	struct script script = {data, size};
@@ -444,6 +478,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		w.frame = guarded_new();
 		for (unsigned i = 0; i < ARRAY_COUNT(w.lent); i++)
 			w.lent[i] = guarded_new();
+		for (; w.spare_count < EARLY_PACKETS; w.spare_count++)
+			w.spares[w.spare_count] = guarded_new();
 	}
 	limits.syn_entries = first_syn_entries(data, size);
 	world_init(&w, memory, &limits);

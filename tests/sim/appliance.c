@@ -38,6 +38,15 @@ buffer_emit(void *context, enum side out, struct pkt *pkt)
 }
 
 static void
+buffer_drop(void *context, struct pkt *pkt)
+{
+	struct appliance *appliance = context;
+
+	appliance->lent--;
+	frame_free(pkt->owner);
+}
+
+static void
 core_start(struct core *core, uint8_t filler, const struct siphash_key *hash_seed)
 {
 	struct appliance *appliance = core->appliance;
@@ -47,11 +56,13 @@ core_start(struct core *core, uint8_t filler, const struct siphash_key *hash_see
 			.connections_ip6 = plan->connections,
 			.backends = BACKENDS,
 			.syn_entries = plan->syn_entries,
+			.early_packets = plan->early_packets,
 	};
 	struct sluice_env env = {
 			.context = appliance,
 			.packet_get = buffer_get,
 			.packet_emit = buffer_emit,
+			.packet_drop = buffer_drop,
 			.snapshot = &appliance->snapshot,
 			.shared = appliance->shared,
 			.inspect = &core->box,
@@ -94,8 +105,10 @@ appliance_fini(struct appliance *appliance)
 			frame_free(port->frames[i]);
 		free(port->frames);
 	}
-	for (unsigned i = 0; i < appliance->plan->workers; i++)
+	for (unsigned i = 0; i < appliance->plan->workers; i++) {
+		sluice_give_back(appliance->workers[i]);
 		free(appliance->cores[i].memory);
+	}
 	queue_watch_fini(&appliance->watch);
 }
 
@@ -150,14 +163,16 @@ check_worker(struct appliance *appliance, const struct worker *w)
 static void
 check_workers(struct appliance *appliance)
 {
-	uint64_t sum = 0;
+	uint64_t sum = 0, held = 0;
 
-	for (unsigned i = 0; i < appliance->plan->workers; i++)
+	for (unsigned i = 0; i < appliance->plan->workers; i++) {
 		sum += check_worker(appliance, appliance->workers[i]);
+		held += worker_counters(appliance->workers[i])->early_held;
+	}
 	if (sum != appliance->checker->packets)
 		checker_fault(appliance->checker, -1, "a packet without a reason");
-	if (appliance->lent != 0)
-		checker_fault(appliance->checker, -1, "a buffer was kept");
+	if (appliance->lent != (int)held)
+		checker_fault(appliance->checker, -1, "a buffer was kept, or a held one lost");
 }
 
 static void
@@ -176,6 +191,8 @@ appliance_check_half_open(struct appliance *appliance)
 void
 appliance_check_empty(struct appliance *appliance)
 {
+	if (appliance->lent != 0)
+		checker_fault(appliance->checker, -1, "packets held at the end");
 	for (unsigned slot = 0; slot < BACKENDS; slot++)
 		if (appliance->shared[slot].accept != 0)
 			checker_fault(appliance->checker, -1, "clients waiting at the end");
@@ -238,11 +255,13 @@ frame_leave(struct port *port, struct frame *came, struct frame *frame, const st
 	enum side out = verdict == VERDICT_REPLY ? port->side : side_other(port->side);
 
 	checker_taken(appliance->checker, port->side, came, frame, pkt->reason);
-	if (verdict == VERDICT_DROP) {
+	if (verdict == VERDICT_DROP || verdict == VERDICT_HOLD) {
 		trace_packet(appliance->checker->trace, appliance->clock->now,
 				port->side == SIDE_CLIENT ? PLACE_CLIENT : PLACE_BACKEND,
-				PLACE_SLUICE, came, reason_name(pkt->reason), "dropped");
-		frame_free(frame);
+				PLACE_SLUICE, came, reason_name(pkt->reason),
+				verdict == VERDICT_HOLD ? "held" : "dropped");
+		if (verdict == VERDICT_DROP)
+			frame_free(frame);
 	} else {
 		link_send(appliance->ports[out].out, frame, reason_name(pkt->reason));
 	}
@@ -290,9 +309,15 @@ core_burst(struct core *core, struct port *port, struct port_burst *taken)
 {
 	struct appliance *appliance = core->appliance;
 
+	appliance->lent += (int)taken->burst.count;
 	sluice_burst(core->worker, &taken->burst, appliance->clock->now);
-	for (unsigned i = 0; i < taken->burst.count; i++)
+	for (unsigned i = 0; i < taken->burst.count; i++) {
+		/* What was not held is ours again; of what was, nothing may be looked at. */
+		if (reason_verdict(taken->burst.pkts[i].reason) == VERDICT_HOLD)
+			continue;
 		taken->frames[i]->length = taken->burst.pkts[i].len;
+		appliance->lent--;
+	}
 	watch_burst(core, taken);
 	for (unsigned i = 0; i < taken->burst.count; i++)
 		frame_leave(port, taken->came[i], taken->frames[i], &taken->burst.pkts[i]);

@@ -11,6 +11,9 @@
 /* Repeated SYN-ACKs that outlast every ACK that a client loses on purpose. */
 #define RETRIES_ENOUGH 2
 
+/* No backend has more, and none is configured so. */
+#define ANNOUNCED_MSS_MAX 1460
+
 void
 checker_init(struct checker *checker, const struct plan *plan, struct clock *clock,
 		struct trace *trace)
@@ -72,8 +75,11 @@ checker_proved(struct checker *checker, unsigned client, const struct endpoint *
 	round->has_timestamps = endpoint->timestamps;
 	round->proved_at = checker->clock->now;
 	round->proofs[round->proof_count++ % PROOFS_MAX] = round->isn;
-	if (endpoint->window != 0)
+	if (endpoint->window != 0 &&
+			!plan_may_hold(checker->plan, checker->plan->client[client].slot))
 		checker_fault(checker, (int)client, "SYN-ACK with a window above 0");
+	if (endpoint->window > 2 * ANNOUNCED_MSS_MAX)
+		checker_fault(checker, (int)client, "SYN-ACK with a window above two segments");
 }
 
 static bool
@@ -308,6 +314,8 @@ note_reason(struct round *round, enum reason reason)
 	switch (reason) {
 	case REASON_ack_connecting:
 	case REASON_ack_queued:
+	case REASON_ack_connecting_held:
+	case REASON_ack_queued_held:
 		round->was_admitted = true;
 		break;
 	case REASON_ack_overflow_dropped:
@@ -429,7 +437,7 @@ checker_taken(struct checker *checker, enum side from, const struct frame *came,
 		checker->lucky_shots++;
 	if (came->origin == ORIGIN_HONEST && !came->is_corrupted)
 		check_honest(checker, from, came, left, reason);
-	if (verdict == VERDICT_DROP)
+	if (verdict == VERDICT_DROP || verdict == VERDICT_HOLD)
 		return;
 	if (reason <= REASON_pass_not_protected) {
 		if (!came->is_corrupted)

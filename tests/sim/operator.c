@@ -41,6 +41,7 @@ backend_config(const struct plan *plan, const struct queue_settings *queues, uns
 			.somaxconn = 4096,
 			.tcp_max_syn_backlog = queues->max_syn_backlog,
 			.connect_window = queues->connect_window,
+			.early_data = (uint8_t)queues->early_data,
 			.announced_mss = ip4 ? 1460 : 1440,
 			.announced_wscale = queues->announced_wscale,
 			.is_draining = queues->is_draining,

@@ -139,6 +139,7 @@ draw_queues(struct queue_settings *queues, struct dice *dice)
 			.backlog = draw_backlog(dice),
 			.max_syn_backlog = syn_backlogs[dice_below(dice, 5)],
 			.connect_window = dice_chance(dice, 300) ? dice_between(dice, 1, 3) : 1024,
+			.early_data = (enum early_data)dice_below(dice, 3),
 	};
 }
 
@@ -202,6 +203,7 @@ draw_sluice(struct plan *plan, struct dice *dice)
 	plan->workers = dice_chance(dice, 300) ? WORKERS_MAX : 1;
 	plan->connections = dice_chance(dice, 100) ? dice_between(dice, 4, 16) : 256;
 	plan->syn_entries = draw_syn_entries(dice);
+	plan->early_packets = dice_chance(dice, 200) ? dice_between(dice, 0, 4) : 64;
 	plan->syn_retries = (uint8_t)dice_between(dice, 1, 4);
 	plan->foreign_cookies = dice_chance(dice, 200);
 	plan->poll_interval = dice_chance(dice, 500) ? 0 : draw_ms(dice, 0, 20);
@@ -218,6 +220,15 @@ plan_ever_aborts(const struct plan *plan)
 		for (unsigned slot = 0; slot < BACKENDS; slot++)
 			if (plan->versions[i].queues[slot].abort_on_overflow)
 				return true;
+	return false;
+}
+
+bool
+plan_may_hold(const struct plan *plan, unsigned slot)
+{
+	for (unsigned i = 0; i < plan->version_count; i++)
+		if (plan->versions[i].queues[slot].early_data != EARLY_DATA_ZERO_WINDOW)
+			return plan->early_packets > 0;
 	return false;
 }
 

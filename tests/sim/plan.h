@@ -53,6 +53,7 @@ struct queue_settings {
 	uint32_t backlog;
 	uint32_t max_syn_backlog;
 	uint32_t connect_window;
+	enum early_data early_data;
 };
 
 /** A configuration, in force from one moment on. */
@@ -83,8 +84,9 @@ struct plan {
 
 	/* Sluice. */
 	unsigned workers;
-	uint32_t connections; /**< per worker */
-	uint32_t syn_entries; /**< per worker */
+	uint32_t connections;	/**< per worker */
+	uint32_t syn_entries;	/**< per worker */
+	uint32_t early_packets; /**< per worker */
 	uint8_t syn_retries;
 	bool foreign_cookies;
 	ticks_t poll_interval;	  /**< longest wait of a frame in the port */
@@ -110,6 +112,9 @@ void plan_draw(struct plan *plan, uint64_t seed, struct dice *dice);
 
 /** True when any version resets clients that meet a full accept ring. */
 bool plan_ever_aborts(const struct plan *plan);
+
+/** True when any version lets a backend's clients send before it has answered. */
+bool plan_may_hold(const struct plan *plan, unsigned slot);
 
 /** The least and the most tcp_synack_retries of all versions. */
 uint8_t plan_least_retries(const struct plan *plan);

@@ -321,6 +321,8 @@ queue_watch_taken(struct queue_watch *watch, const struct worker *w, const struc
 		break;
 	case REASON_ack_connecting:
 	case REASON_ack_queued:
+	case REASON_ack_connecting_held:
+	case REASON_ack_queued_held:
 		take_proof(watch, &packet, false);
 		break;
 	case REASON_ack_overflow_reset:

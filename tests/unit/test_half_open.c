@@ -268,7 +268,7 @@ test_overflow_silent(void **state)
 				&late, PACKET_ACK | PACKET_PSH, late.client_isn + 1, late.iss + 1);
 		data.payload = hello;
 		data.payload_length = sizeof(hello);
-		assert_int_equal(send(w, data), REASON_ack_connecting);
+		assert_int_equal(send(w, data), REASON_ack_connecting_held);
 		assert_int_equal(w->shared[0].syn, 0);
 		assert_int_equal(world_counter(w, 0, COUNTER_PassiveOpens), 3);
 		world_free(w);

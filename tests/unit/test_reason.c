@@ -62,6 +62,11 @@ static const struct {
 		/* 16 */ {REASON_stray_client, "stray_client", VERDICT_DROP},
 		/* 17 */ {REASON_stray_backend, "stray_backend", VERDICT_DROP},
 		/* 18 */ {REASON_steer_full, "steer_full", VERDICT_DROP},
+		/* 19 */ {REASON_ack_connecting_held, "ack_connecting_held", VERDICT_HOLD},
+		/* 20 */ {REASON_ack_queued_held, "ack_queued_held", VERDICT_HOLD},
+		/* 21 */ {REASON_client_early_held, "client_early_held", VERDICT_HOLD},
+		/* 22 */
+		{REASON_backend_connected_early, "backend_connected_early", VERDICT_FORWARD},
 };
 
 static void
@@ -83,8 +88,8 @@ test_verdict_by_name(void **state)
 		const char *name = reason_name((enum reason)r);
 		enum verdict verdict = reason_verdict((enum reason)r);
 
-		assert_true(verdict == VERDICT_DROP || verdict == VERDICT_FORWARD ||
-				verdict == VERDICT_REPLY);
+		assert_true(verdict == VERDICT_HOLD || verdict == VERDICT_DROP ||
+				verdict == VERDICT_FORWARD || verdict == VERDICT_REPLY);
 		if (strncmp(name, "pass_", 5) == 0)
 			assert_int_equal(verdict, VERDICT_FORWARD);
 		if (strncmp(name, "ip4_", 4) == 0 || strncmp(name, "ip6_", 4) == 0 ||

@@ -51,6 +51,7 @@ world_new(void)
 		counters->emit_failed = number(KIND_OTHER, 0, w);
 		counters->connections = number(KIND_OTHER, 1, w);
 		counters->ticks_late = number(KIND_OTHER, 2, w);
+		counters->early_held = number(KIND_OTHER, 3, w);
 		for (unsigned slot = 0; slot < BACKENDS; slot++) {
 			for (unsigned i = 0; i < BACKEND_COUNTER_COUNT; i++)
 				world->counters[w][slot].values[i] =
@@ -121,6 +122,7 @@ expect_workers(const json_t *stats)
 		assert_int_equal(at(worker, "cpu"), 10 + w);
 		assert_int_equal(at(worker, "connections"), number(KIND_OTHER, 1, w));
 		assert_int_equal(at(worker, "ticks_late"), number(KIND_OTHER, 2, w));
+		assert_int_equal(at(worker, "early_held"), number(KIND_OTHER, 3, w));
 		assert_int_equal(at(received, "client"), number(KIND_RECEIVED, SIDE_CLIENT, w));
 		assert_int_equal(at(received, "server"), number(KIND_RECEIVED, SIDE_BACKEND, w));
 	}

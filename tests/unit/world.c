@@ -42,6 +42,15 @@ packet_emit(void *context, enum side out, struct pkt *pkt)
 	free(pkt->owner);
 }
 
+static void
+packet_drop(void *context, struct pkt *pkt)
+{
+	struct world *w = context;
+
+	w->lent--;
+	free(pkt->owner);
+}
+
 static union ip_addr
 ip6_backend(void)
 {
@@ -97,6 +106,9 @@ world_new(const struct world_options *options)
 			.connections = options->connections ? options->connections : 64,
 			.backends = ARRAY_COUNT(w->own_shared),
 			.syn_entries = options->syn_entries ? options->syn_entries : 256,
+			.early_packets = options->no_early_packets ? 0
+					 : options->early_packets  ? options->early_packets
+								   : 16,
 	};
 
 	assert_non_null(w);
@@ -115,6 +127,7 @@ world_new(const struct world_options *options)
 			.context = w,
 			.packet_get = packet_get,
 			.packet_emit = packet_emit,
+			.packet_drop = packet_drop,
 			.snapshot = &w->snapshot,
 			.shared = w->shared,
 			.inspect = &w->box,
@@ -137,20 +150,27 @@ world_free(struct world *w)
 		sum += counters->reasons[reason];
 	assert_int_equal(sum, w->sent);
 	assert_int_equal(counters->received[0] + counters->received[1], w->sent);
+	sluice_give_back(w->worker);
 	assert_int_equal(w->lent, 0);
+	assert_int_equal(counters->early_held, 0);
 	free((void *)(uintptr_t)w->snapshot);
 	free(w->memory);
 	free(w);
 }
 
 static void
-outcome_fill(struct outcome *outcome, enum side from, const struct pkt *pkt)
+outcome_fill(struct world *w, struct outcome *outcome, enum side from, const struct pkt *pkt)
 {
 	outcome->reason = pkt->reason;
 	outcome->verdict = reason_verdict(pkt->reason);
 	outcome->to = outcome->verdict == VERDICT_FORWARD ? side_other(from) : from;
+	memset(&outcome->packet, 0, sizeof(outcome->packet));
+	if (outcome->verdict == VERDICT_HOLD)
+		return; /* the worker's, or gone already */
 	outcome->length = pkt->len;
 	memcpy(outcome->frame, pkt->data, pkt->len);
+	w->lent--;
+	free(pkt->owner);
 	if (!packet_read(&outcome->packet, outcome->frame, outcome->length))
 		memset(&outcome->packet, 0, sizeof(outcome->packet));
 }
@@ -158,22 +178,29 @@ outcome_fill(struct outcome *outcome, enum side from, const struct pkt *pkt)
 static void
 burst_run(struct world *w, enum side from, unsigned count, struct outcome *outcomes)
 {
+	/* All are the worker's, until it is seen which are not. */
+	w->lent += (int)count;
 	w->burst.from = from;
 	w->burst.count = count;
 	sluice_burst(w->worker, &w->burst, w->now);
 	w->sent += count;
 	for (unsigned i = 0; i < count; i++)
-		outcome_fill(&outcomes[i], from, &w->burst.pkts[i]);
+		outcome_fill(w, &outcomes[i], from, &w->burst.pkts[i]);
 }
 
-static void
+static uint8_t *
 burst_place(struct world *w, unsigned i, size_t length)
 {
+	uint8_t *data = malloc(WORLD_FRAME_BYTES);
+
+	assert_non_null(data);
 	w->burst.pkts[i] = (struct pkt){
-			.data = w->frames[i],
+			.data = data,
+			.owner = data,
 			.len = (uint32_t)length,
 			.tailroom = (uint16_t)(WORLD_FRAME_BYTES - length),
 	};
+	return data;
 }
 
 struct outcome
@@ -181,8 +208,7 @@ world_send_frame(struct world *w, enum side from, const uint8_t *frame, size_t l
 {
 	struct outcome outcome;
 
-	memcpy(w->frames[0], frame, length);
-	burst_place(w, 0, length);
+	memcpy(burst_place(w, 0, length), frame, length);
 	burst_run(w, from, 1, &outcome);
 	/* The copy's payload pointer must not outlive this frame. */
 	outcome.packet.payload = NULL;
@@ -204,10 +230,12 @@ world_send_burst(struct world *w, enum side from, unsigned count, const struct p
 		struct outcome *outcomes)
 {
 	for (unsigned i = 0; i < count; i++)
-		burst_place(w, i, packet_write(&packets[i], w->frames[i], WORLD_FRAME_BYTES));
+		packet_write(&packets[i], burst_place(w, i, packet_size(&packets[i])),
+				WORLD_FRAME_BYTES);
 	burst_run(w, from, count, outcomes);
 	for (unsigned i = 0; i < count; i++)
-		if (outcomes[i].verdict != VERDICT_DROP && outcomes[i].packet.ip_version != 0)
+		if (outcomes[i].verdict != VERDICT_DROP && outcomes[i].verdict != VERDICT_HOLD &&
+				outcomes[i].packet.ip_version != 0)
 			assert_true(packet_checksums_are_right(
 					outcomes[i].frame, outcomes[i].length));
 }

@@ -34,8 +34,10 @@ enum world_mode {
 #define WORLD_BACKENDS 3
 
 struct world_options {
-	uint32_t connections; /**< 0: 64 */
-	uint32_t syn_entries; /**< 0: 256 */
+	uint32_t connections;	/**< 0: 64 */
+	uint32_t syn_entries;	/**< 0: 256 */
+	uint32_t early_packets; /**< 0: 16 */
+	bool no_early_packets;	/**< none instead */
 	enum world_mode mode;
 	const struct world *together_with; /**< another worker of the same appliance */
 	bool foreign_cookies;		   /**< other nodes may have sent a cookie */
@@ -49,7 +51,8 @@ struct outcome {
 	enum reason reason;
 	enum verdict verdict;
 	enum side to;	      /**< where it leaves, unless dropped */
-	struct packet packet; /**< as it leaves, taken apart; valid unless dropped or not TCP */
+	struct packet packet; /**< as it leaves, taken apart; valid unless dropped, held or not TCP
+			       */
 	size_t length;
 	uint8_t frame[WORLD_FRAME_BYTES];
 };
@@ -76,11 +79,10 @@ struct world {
 	struct emitted_packet emitted[WORLD_EMITTED_MAX];
 	bool out_of_buffers; /**< set: packet_get fails */
 	uint64_t sent;
-	int lent;
+	int lent; /**< packets that the worker has now */
 	void *memory;
 	uint8_t *lent_frame;
 	struct burst burst;
-	uint8_t frames[BURST_MAX][WORLD_FRAME_BYTES];
 };
 
 /*
