@@ -48,7 +48,7 @@ mbufs_suffice(const struct config *config, const struct port ports[SIDE_COUNT])
 {
 	const unsigned least = port_mbufs_held(&ports[SIDE_CLIENT]) +
 			       port_mbufs_held(&ports[SIDE_BACKEND]) +
-			       config->worker_count * WORKER_MBUFS;
+			       config->worker_count * (WORKER_MBUFS + config_early_packets(config));
 
 	if (config->mbufs >= least)
 		return true;

@@ -62,6 +62,7 @@ worker_build(struct workers *workers, struct loop *loop, const struct keys *keys
 			.context = loop,
 			.packet_get = loop_packet_get,
 			.packet_emit = loop_packet_emit,
+			.packet_drop = loop_packet_drop,
 			.snapshot = &workers->snapshot,
 			.shared = workers->shared,
 			.inspect = &loop->inspect,
@@ -154,7 +155,8 @@ workers_init(struct workers *workers, const struct config *config)
 			.limits = {.connections = config->connections_per_worker,
 					.connections_ip6 = config->ip6_connections_per_worker,
 					.backends = config->backends_max,
-					.syn_entries = config->syn_entries_per_worker},
+					.syn_entries = config->syn_entries_per_worker,
+					.early_packets = config_early_packets(config)},
 			.shared = lines_alloc(config->backends_max * sizeof(struct backend_shared)),
 			.qsbr = lines_alloc(rte_rcu_qsbr_get_memsize(config->worker_count)),
 	};
@@ -252,9 +254,13 @@ workers_stop(struct workers *workers)
 		rte_eal_wait_lcore(i + 1);
 	workers->running = 0;
 	steer_drain(&workers->steer);
-	for (unsigned i = 0; i < workers->count; i++)
-		if (workers->loops[i] != NULL)
-			loop_reclaim(workers->loops[i]);
+	for (unsigned i = 0; i < workers->count; i++) {
+		if (workers->loops[i] == NULL)
+			continue;
+		if (workers->loops[i]->worker != NULL)
+			sluice_give_back(workers->loops[i]->worker);
+		loop_reclaim(workers->loops[i]);
+	}
 }
 
 uint64_t

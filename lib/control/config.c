@@ -14,9 +14,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "control/config_keys.h"
 #include "control/config_read.h"
 
 #define FILE_BYTES_MAX ((size_t)16 << 20)
+
+/* Enough for thousands of clients that begin at once; a bound on the memory they tie up. */
+#define EARLY_PACKETS_INITIAL 4096
 
 static_assert(FILE_BYTES_MAX >> 20 == 16, "16 MiB is what the message says");
 
@@ -216,6 +220,16 @@ config_set(struct backend_config *backend, const char *key, const json_t *value,
 		*backend = changed;
 	config_report_finish(&report, errors);
 	return errors->count == 0;
+}
+
+uint32_t
+config_early_packets(const struct config *config)
+{
+	uint32_t share = config->mbufs / 8 / config->worker_count;
+
+	if (config->early_packets_per_worker != (uint32_t)CONFIG_ELSEWHERE)
+		return config->early_packets_per_worker;
+	return share < EARLY_PACKETS_INITIAL ? share : EARLY_PACKETS_INITIAL;
 }
 
 void

@@ -52,7 +52,8 @@ struct config {
 	uint32_t connections_per_worker;
 	uint32_t syn_entries_per_worker;
 	uint32_t ip6_connections_per_worker;
-	uint32_t mbufs; /**< in all */
+	uint32_t mbufs;			   /**< in all */
+	uint32_t early_packets_per_worker; /**< as configured: see config_early_packets() */
 	uint32_t backends_max;
 	unsigned backend_count;
 	struct backend_config *backends; /**< slots numbered from 0 in file order */
@@ -97,6 +98,10 @@ bool backend_config_differs(const struct backend_config *a, const struct backend
 /** Moves what takes effect at once from next into config, and ends next. Everything else in config
  * stays where it is. */
 void config_follow(struct config *config, struct config *next);
+
+/** Packets of clients' first data that each worker may hold: the configured number, or the default
+ * that follows from limits.mbufs, which pays for them. */
+uint32_t config_early_packets(const struct config *config);
 
 void config_free(struct config *config);
 void config_errors_free(struct config_errors *errors);

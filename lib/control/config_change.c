@@ -63,7 +63,10 @@ print_value(FILE *out, const struct config_key *key, const void *base)
 {
 	switch (key->type) {
 	case CONFIG_INTEGER:
-		fprintf(out, "%lld", (long long)number_at(key, base));
+		if (key->initial == CONFIG_ELSEWHERE && number_at(key, base) == UINT32_MAX)
+			fputs("its default", out);
+		else
+			fprintf(out, "%lld", (long long)number_at(key, base));
 		break;
 	case CONFIG_CHOICE:
 		fprintf(out, "\"%s\"", key->choices[number_at(key, base)]);

@@ -10,6 +10,7 @@
 #include <sys/un.h>
 
 #include "control/word.h"
+#include "table/early_pool.h"
 
 #define AT(type, member) .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
 
@@ -27,12 +28,16 @@ static_assert(QUEUE_RULES_LINUX_2_6 == 0 && QUEUE_RULES_LINUX_4_4 == 1 &&
 				QUEUE_RULES_LINUX_6_18 == 2 && QUEUE_RULES_CLASSIC == 3,
 		"the order of rules_choices");
 static_assert(PROFILE_LEARN == 0 && PROFILE_FIXED == 1, "the order of profile_choices");
+static_assert(EARLY_DATA_AUTO == 0 && EARLY_DATA_ZERO_WINDOW == 1 && EARLY_DATA_HOLD == 2,
+		"the order of early_choices");
 
 static const char *const checksum_choices[] = {"auto", "strict", "partial", NULL};
 static const char *const qinq_choices[] = {"0x8100", "0x88a8", NULL};
 static const char *const rules_choices[] = {
 		"linux-2.6", "linux-4.4", "linux-6.18", "classic", NULL};
 static const char *const profile_choices[] = {"learn", "fixed", NULL};
+
+static const char *const early_choices[] = {"auto", "zero-window", "hold", NULL};
 
 static const struct config_key keys[] = {
 		{CONFIG_SCOPE_TOP, "ports", CONFIG_OBJECT, .required = true,
@@ -87,6 +92,11 @@ static const struct config_key keys[] = {
 				AT(struct config, syn_entries_per_worker)},
 		{CONFIG_SCOPE_LIMITS, "mbufs", CONFIG_INTEGER, .min = 1024, .max = 1 << 24,
 				.initial = 1 << 16, AT(struct config, mbufs)},
+		{CONFIG_SCOPE_LIMITS, "early_packets_per_worker", CONFIG_INTEGER,
+				.max = EARLY_PACKETS_MAX, .initial = CONFIG_ELSEWHERE,
+				.initial_note = "an eighth of limits.mbufs over all workers, at "
+						"most 4096 each",
+				AT(struct config, early_packets_per_worker)},
 		{CONFIG_SCOPE_LIMITS, "backends", CONFIG_INTEGER, .min = 1,
 				.max = CONFIG_BACKENDS_MAX, .initial = 1024,
 				AT(struct config, backends_max)},
@@ -117,6 +127,8 @@ static const struct config_key keys[] = {
 				AT(struct backend_config, queue_rules)},
 		{CONFIG_SCOPE_QUEUES, "connect_window", CONFIG_INTEGER, .min = 1, .max = 65535,
 				.initial = 1024, AT(struct backend_config, connect_window)},
+		{CONFIG_SCOPE_QUEUES, "early_data", CONFIG_CHOICE, .choices = early_choices,
+				.initial = EARLY_DATA_AUTO, AT(struct backend_config, early_data)},
 
 		{CONFIG_SCOPE_TOP, "backends", CONFIG_BACKENDS, .required = true, .is_live = true,
 				.max = CONFIG_BACKENDS_MAX,

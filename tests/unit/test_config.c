@@ -66,6 +66,7 @@ test_defaults(void **state)
 	assert_int_equal(config->connections_per_worker, 1048576);
 	assert_int_equal(config->ip6_connections_per_worker, 1048576);
 	assert_int_equal(config->syn_entries_per_worker, 65536);
+	assert_int_equal(config_early_packets(config), 4096);
 	assert_int_equal(config->drain_s, 0);
 	assert_int_equal(config->mbufs, 65536);
 	assert_int_equal(config->backends_max, 1024);
@@ -153,6 +154,8 @@ test_everything(void **state)
 	assert_string_equal(config->control_socket, "/tmp/x");
 	assert_int_equal(config->drain_s, 60);
 	assert_int_equal(config->syn_entries_per_worker, 0);
+	/* An eighth of the packet buffers, over three workers. */
+	assert_int_equal(config_early_packets(config), config->mbufs / 24);
 	assert_string_equal(config->secret_file, "/etc/sluice/secret");
 	assert_int_equal(config->eal_count, 2);
 	assert_string_equal(config->eal[0], "-n");
@@ -316,7 +319,7 @@ test_integers(void **state)
 			expect_range(CONFIG_SCOPE_BACKEND, &keys[i]);
 		tested++;
 	}
-	assert_int_equal(tested, 24);
+	assert_int_equal(tested, 25);
 }
 
 /* 5. Every string of every choice means its own enumerator. */
@@ -343,7 +346,7 @@ test_choices(void **state)
 			tested++;
 		}
 	}
-	assert_int_equal(tested, 3 + 2 + 4 + 2);
+	assert_int_equal(tested, 3 + 2 + 4 + 2 + 3);
 }
 
 /* 6. Strings of the greatest length are kept whole; one byte more is refused. */
