@@ -14,6 +14,7 @@ import test_clients
 import test_close
 import test_control
 import test_doctor
+import test_early
 import test_ecn
 import test_flood
 import test_foreign
@@ -33,7 +34,7 @@ from registry import tests
 
 MODULES = (test_transfer, test_close, test_options, test_ecn, test_loss, test_foreign, test_flood, test_acks,
   test_start, test_parity, test_queue, test_overflow, test_reload, test_control, test_sluicectl,
-  test_doctor, test_clients, test_pmtu, test_spoofing, test_capture)
+  test_doctor, test_early, test_clients, test_pmtu, test_spoofing, test_capture)
 
 
 def passes(test):
