@@ -56,7 +56,7 @@ def first_bytes_s(lab, family, listener):
 
 
 @lab_test(drivers=DRIVERS[:1], relays=("client",))
-def no_extra_trip(lab):
+def pitfall_5_no_extra_trip(lab):
   """A request is at the server one and a half trips of the client's path after connect(), as
   without Sluice; with zero-window one trip later."""
   sluice = lab.start_sluice(config_of(lab, spare="zero-window"))
@@ -75,7 +75,7 @@ def no_extra_trip(lab):
 
 
 @lab_test(relays=("server",))
-def held_while_slow(lab):
+def pitfall_5_held_while_slow(lab):
   """A server that answers after half a second, clients that say much at once and repeat it: what
   arrives is what they said; curl and nginx too, with every policy."""
   lab.start_nginx()
@@ -109,7 +109,7 @@ def held_while_slow(lab):
 
 
 @lab_test()
-def held_to_the_end(lab):
+def pitfall_5_held_to_the_end(lab):
   """Clients whose data is held when their backend refuses, when they reset, when their backend stays
   silent, and when Sluice stops: the buffers come back (checked after every test)."""
   config = config_of(lab, echo="hold", refused="hold")
