@@ -47,6 +47,13 @@ check_limits(struct config_report *report, struct config *config)
 			allowed, "more than limits.connections_per_worker");
 }
 
+static void
+check_timeouts(struct timeouts *timeouts)
+{
+	if (timeouts->s[TIMEOUT_HALF_CLOSED] == (uint32_t)CONFIG_ELSEWHERE)
+		timeouts->s[TIMEOUT_HALF_CLOSED] = timeouts->s[TIMEOUT_ESTABLISHED];
+}
+
 static uint32_t
 backend_node(const struct config_report *report, uint32_t slot)
 {
@@ -189,6 +196,7 @@ config_check(struct config_report *report, struct config_draft *draft)
 
 	check_ports(report, config);
 	check_limits(report, config);
+	check_timeouts(&config->timeouts);
 	if (config->backends == NULL)
 		return;
 	check_backend_count(report, config);

@@ -27,6 +27,7 @@ enum config_scope {
 	CONFIG_SCOPE_KEYS = 1 << 6,
 	CONFIG_SCOPE_QUEUES = 1 << 7,
 	CONFIG_SCOPE_BACKEND = 1 << 8,
+	CONFIG_SCOPE_TIMEOUTS = 1 << 9,
 };
 
 enum config_type {

@@ -108,6 +108,7 @@ registry_publish(struct registry *registry, struct snapshot *snapshot)
 			ENSURE(snapshot_insert(snapshot, &slot->config) == 0);
 	}
 	snapshot_set_cookies(snapshot, &registry->cookies, registry->config->secret_file != NULL);
+	snapshot_set_timeouts(snapshot, &registry->config->timeouts);
 	registry->generation = snapshot_generation(snapshot);
 	publication_publish(&registry->publication, snapshot);
 }

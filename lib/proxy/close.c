@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "proxy/close.h"
 
-#define ESTABLISHED_S 432000 /* five days */
-#define CLOSING_S 120
-#define TIME_WAIT_S 120
-#define RESET_S 10
-
 struct close_row {
 	uint8_t next[CLOSE_EVENT_COUNT];
 	uint8_t fin_pending[SIDE_COUNT];
 	uint8_t fin_done[SIDE_COUNT];
 	uint8_t is_open;
-	uint32_t timeout_s;
+	uint8_t timeout; /* enum timeout_kind */
 };
 
 #define ROW(cf, bf, cfa, bfa, cfv, bfv)                                                            \
@@ -33,34 +28,34 @@ static const struct close_row rows[CONN_STATE_COUNT] = {
 		[CONN_ESTABLISHED] = {.next = ROW(CLIENT_FIN, BACKEND_FIN, ESTABLISHED, ESTABLISHED,
 						      ESTABLISHED, ESTABLISHED),
 				.is_open = true,
-				.timeout_s = ESTABLISHED_S},
+				.timeout = TIMEOUT_ESTABLISHED},
 		[CONN_CLIENT_FIN] = {.next = ROW(CLIENT_FIN, BOTH_FIN, CLIENT_DONE, CLIENT_FIN,
 						     ESTABLISHED, CLIENT_FIN),
 				.fin_pending = {[SIDE_CLIENT] = true},
 				.is_open = true,
-				.timeout_s = ESTABLISHED_S},
+				.timeout = TIMEOUT_HALF_CLOSED},
 		[CONN_CLIENT_DONE] = {.next = ROW(CLIENT_DONE, CLIENT_DONE_BACKEND_FIN, CLIENT_DONE,
 						      CLIENT_DONE, CLIENT_DONE, CLIENT_DONE),
 				.fin_done = {[SIDE_CLIENT] = true},
 				.is_open = true,
-				.timeout_s = ESTABLISHED_S},
+				.timeout = TIMEOUT_HALF_CLOSED},
 		[CONN_BACKEND_FIN] = {.next = ROW(BOTH_FIN, BACKEND_FIN, BACKEND_FIN, BACKEND_DONE,
 						      BACKEND_FIN, ESTABLISHED),
 				.fin_pending = {[SIDE_BACKEND] = true},
 				.is_open = true,
-				.timeout_s = ESTABLISHED_S},
+				.timeout = TIMEOUT_HALF_CLOSED},
 		[CONN_BACKEND_DONE] = {.next = ROW(CLIENT_FIN_BACKEND_DONE, BACKEND_DONE,
 						       BACKEND_DONE, BACKEND_DONE, BACKEND_DONE,
 						       BACKEND_DONE),
 				.fin_done = {[SIDE_BACKEND] = true},
 				.is_open = true,
-				.timeout_s = ESTABLISHED_S},
+				.timeout = TIMEOUT_HALF_CLOSED},
 		[CONN_BOTH_FIN] = {.next = ROW(BOTH_FIN, BOTH_FIN, CLIENT_DONE_BACKEND_FIN,
 						   CLIENT_FIN_BACKEND_DONE, BACKEND_FIN,
 						   CLIENT_FIN),
 				.fin_pending = {true, true},
 				.is_open = true,
-				.timeout_s = CLOSING_S},
+				.timeout = TIMEOUT_CLOSING},
 		[CONN_CLIENT_DONE_BACKEND_FIN] =
 				{.next = ROW(CLIENT_DONE_BACKEND_FIN, CLIENT_DONE_BACKEND_FIN,
 						 CLIENT_DONE_BACKEND_FIN, TIME_WAIT,
@@ -68,7 +63,7 @@ static const struct close_row rows[CONN_STATE_COUNT] = {
 						.fin_pending = {[SIDE_BACKEND] = true},
 						.fin_done = {[SIDE_CLIENT] = true},
 						.is_open = true,
-						.timeout_s = CLOSING_S},
+						.timeout = TIMEOUT_CLOSING},
 		[CONN_CLIENT_FIN_BACKEND_DONE] =
 				{.next = ROW(CLIENT_FIN_BACKEND_DONE, CLIENT_FIN_BACKEND_DONE,
 						 TIME_WAIT, CLIENT_FIN_BACKEND_DONE, BACKEND_DONE,
@@ -76,13 +71,13 @@ static const struct close_row rows[CONN_STATE_COUNT] = {
 						.fin_pending = {[SIDE_CLIENT] = true},
 						.fin_done = {[SIDE_BACKEND] = true},
 						.is_open = true,
-						.timeout_s = CLOSING_S},
+						.timeout = TIMEOUT_CLOSING},
 		[CONN_TIME_WAIT] = {.next = ROW(TIME_WAIT, TIME_WAIT, TIME_WAIT, TIME_WAIT,
 						    TIME_WAIT, TIME_WAIT),
 				.fin_done = {true, true},
-				.timeout_s = TIME_WAIT_S},
+				.timeout = TIMEOUT_TIME_WAIT},
 		[CONN_RESET] = {.next = ROW(RESET, RESET, RESET, RESET, RESET, RESET),
-				.timeout_s = RESET_S},
+				.timeout = TIMEOUT_RESET},
 };
 
 enum conn_state
@@ -131,7 +126,7 @@ close_state_name(enum conn_state state)
 }
 
 ticks_t
-close_timeout(enum conn_state state)
+close_timeout(const struct timeouts *timeouts, enum conn_state state)
 {
-	return rows[state].timeout_s * TICKS_PER_S;
+	return timeouts->s[rows[state].timeout] * TICKS_PER_S;
 }

@@ -14,6 +14,7 @@
 
 #include "base/base.h"
 #include "base/ticks.h"
+#include "table/timeouts.h"
 
 enum conn_state {
 	CONN_QUEUED,	 /**< proved, waits in the accept ring */
@@ -61,8 +62,7 @@ bool close_is_open(enum conn_state state);
 /** The state's name for listings, for example "established" or "client-fin". */
 const char *close_state_name(enum conn_state state);
 
-/** How long a spliced connection may stay silent in this state before it is forgotten (Linux
- * nf_conntrack_proto_tcp.c tcp_timeouts; half-closed ones keep the established time). */
-ticks_t close_timeout(enum conn_state state);
+/** How long a spliced connection may stay silent in this state before it is forgotten. */
+ticks_t close_timeout(const struct timeouts *timeouts, enum conn_state state);
 
 #endif

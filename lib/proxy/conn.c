@@ -50,6 +50,24 @@ conn_rearm(struct worker *w, uint32_t id, ticks_t when)
 	timer_wheel_insert(&w->timers, id, when);
 }
 
+static ticks_t
+conn_timeout(const struct worker *w, enum conn_state state)
+{
+	return close_timeout(snapshot_timeouts(w->snapshot), state);
+}
+
+static ticks_t
+look_after(ticks_t left)
+{
+	return left < CONN_LOOK ? left : CONN_LOOK;
+}
+
+ticks_t
+conn_idle_timer(const struct worker *w, const struct conn *conn)
+{
+	return look_after(conn_timeout(w, (enum conn_state)conn->state));
+}
+
 static void
 conn_closed(struct worker *w, const struct conn *conn)
 {
@@ -70,8 +88,8 @@ conn_move(struct worker *w, uint32_t id, enum close_event event)
 		conn_closed(w, conn);
 	if (close_is_open(before) && after == CONN_RESET)
 		worker_count(w, conn->slot, COUNTER_EstabResets, 1);
-	if (close_timeout(after) < close_timeout(before))
-		conn_rearm(w, id, w->now + close_timeout(after));
+	if (conn_timeout(w, after) < conn_timeout(w, before))
+		conn_rearm(w, id, w->now + conn_idle_timer(w, conn));
 }
 
 void
@@ -85,10 +103,10 @@ conn_expire(struct worker *w, uint32_t id)
 	}
 
 	ticks_t silent = (ticks_t)(timer_step(w->now) - conn->last_seen) << TIMER_STEP_SHIFT;
-	ticks_t allowed = close_timeout(conn->state);
+	ticks_t allowed = conn_timeout(w, (enum conn_state)conn->state);
 
 	if (silent < allowed) {
-		timer_wheel_insert(&w->timers, id, w->now + allowed - silent);
+		timer_wheel_insert(&w->timers, id, w->now + look_after(allowed - silent));
 		return;
 	}
 	if (close_is_open(conn->state))

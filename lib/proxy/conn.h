@@ -86,6 +86,14 @@ void conn_free(struct worker *w, uint32_t id);
 /** Moves an armed timer. */
 void conn_rearm(struct worker *w, uint32_t id, ticks_t when);
 
+/** How long a spliced connection's timer is armed for: its state's timeout, or less, since another
+ * configuration may shorten the timeout meanwhile: see CONN_LOOK. */
+ticks_t conn_idle_timer(const struct worker *w, const struct conn *conn);
+
+/** The longest such time: when a timeout is shortened, it is kept to after five minutes at the
+ * latest. A million connections cost 3,500 looks per second. */
+#define CONN_LOOK (300 * TICKS_PER_S)
+
 /** Moves an established connection by an event of the state table; keeps counters and the timer in
  * step. */
 void conn_move(struct worker *w, uint32_t id, enum close_event event);

@@ -324,7 +324,7 @@ connect_established(struct worker *w, uint32_t id, struct pkt *pkt)
 	proven_note(&w->proven, &pkt->tuple.client, w->now);
 	connect_translate(conn, setup, pkt, early_promise(w, config));
 	conn->last_seen = timer_step(w->now);
-	timer_wheel_insert(&w->timers, id, w->now + close_timeout(conn->state));
+	timer_wheel_insert(&w->timers, id, w->now + conn_idle_timer(w, conn));
 	worker_count(w, conn->slot, COUNTER_Established, 1);
 	worker_count(w, conn->slot, COUNTER_CurrEstab, 1);
 	return connect_tell(w, id, pkt, held);

@@ -14,6 +14,7 @@ struct snapshot {
 	uint64_t generation;
 	uint64_t seed;
 	struct cookie_plan cookies;
+	struct timeouts timeouts;
 	bool has_foreign_cookies;
 	uint32_t count;
 	uint32_t capacity;
@@ -50,6 +51,7 @@ snapshot_init(void *mem, unsigned count, uint64_t generation, uint64_t seed)
 	*snapshot = (struct snapshot){
 			.generation = generation,
 			.seed = seed,
+			.timeouts = timeouts_default(),
 			.capacity = count,
 			.mask = cells - 1,
 			.cells = (uint32_t *)(void *)next,
@@ -79,6 +81,18 @@ bool
 snapshot_has_foreign_cookies(const struct snapshot *snapshot)
 {
 	return snapshot->has_foreign_cookies;
+}
+
+void
+snapshot_set_timeouts(struct snapshot *snapshot, const struct timeouts *timeouts)
+{
+	snapshot->timeouts = *timeouts;
+}
+
+const struct timeouts *
+snapshot_timeouts(const struct snapshot *snapshot)
+{
+	return &snapshot->timeouts;
 }
 
 static uint32_t

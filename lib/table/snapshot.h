@@ -10,6 +10,7 @@
 
 #include "net/cookie.h"
 #include "net/tuple.h"
+#include "table/timeouts.h"
 
 #define BACKEND_NAME_BYTES 64
 
@@ -97,6 +98,10 @@ struct snapshot *snapshot_init(void *mem, unsigned count, uint64_t generation, u
 void snapshot_set_cookies(struct snapshot *snapshot, const struct cookie_plan *plan, bool foreign);
 const struct cookie_plan *snapshot_cookies(const struct snapshot *snapshot);
 bool snapshot_has_foreign_cookies(const struct snapshot *snapshot);
+
+/** Sets the connections' timeouts; before publication. Without, they are timeouts_default(). */
+void snapshot_set_timeouts(struct snapshot *snapshot, const struct timeouts *timeouts);
+const struct timeouts *snapshot_timeouts(const struct snapshot *snapshot);
 
 /** Adds a copy of config. 0, or -EEXIST (same address and port), -ENOSPC. Only before publication.
  */

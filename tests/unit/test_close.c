@@ -94,13 +94,17 @@ test_columns(void **state)
 static void
 test_pitfall_16_half_close(void **state)
 {
+	const struct timeouts timeouts = timeouts_default();
+
 	(void)state;
 	for (enum direction other = OPEN; other <= DONE; other++) {
-		assert_int_equal(close_timeout(grid[OPEN][other]), 5 * 24 * 3600 * TICKS_PER_S);
-		assert_int_equal(close_timeout(grid[other][OPEN]), 5 * 24 * 3600 * TICKS_PER_S);
+		assert_int_equal(close_timeout(&timeouts, grid[OPEN][other]),
+				5 * 24 * 3600 * TICKS_PER_S);
+		assert_int_equal(close_timeout(&timeouts, grid[other][OPEN]),
+				5 * 24 * 3600 * TICKS_PER_S);
 	}
-	assert_int_equal(close_timeout(CONN_TIME_WAIT), 120 * TICKS_PER_S);
-	assert_int_equal(close_timeout(CONN_RESET), 10 * TICKS_PER_S);
+	assert_int_equal(close_timeout(&timeouts, CONN_TIME_WAIT), 120 * TICKS_PER_S);
+	assert_int_equal(close_timeout(&timeouts, CONN_RESET), 10 * TICKS_PER_S);
 }
 
 int

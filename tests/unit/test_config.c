@@ -68,6 +68,8 @@ test_defaults(void **state)
 	assert_int_equal(config->syn_entries_per_worker, 65536);
 	assert_int_equal(config_early_packets(config), 4096);
 	assert_int_equal(config->drain_s, 0);
+	for (unsigned i = 0; i < TIMEOUT_COUNT; i++)
+		assert_int_equal(config->timeouts.s[i], timeouts_default().s[i]);
 	assert_int_equal(config->mbufs, 65536);
 	assert_int_equal(config->backends_max, 1024);
 	assert_int_equal(config->backend_count, 1);
@@ -113,6 +115,7 @@ test_everything(void **state)
 			" \"limits\": {\"connections_per_worker\": 10,\n"
 			"  \"ipv6_connections_per_worker\": 0,\n"
 			"  \"syn_entries_per_worker\": 0},\n"
+			" \"timeouts\": {\"time_wait_s\": 1, \"established_s\": 60},\n"
 			" \"keys\": {\"secret_file\": \"/etc/sluice/secret\"}}";
 	struct config *config = parse(text);
 	const struct backend_config *a = &config->backends[0];
@@ -156,6 +159,10 @@ test_everything(void **state)
 	assert_int_equal(config->syn_entries_per_worker, 0);
 	/* An eighth of the packet buffers, over three workers. */
 	assert_int_equal(config_early_packets(config), config->mbufs / 24);
+	assert_int_equal(config->timeouts.s[TIMEOUT_ESTABLISHED], 60);
+	assert_int_equal(config->timeouts.s[TIMEOUT_HALF_CLOSED], 60);
+	assert_int_equal(config->timeouts.s[TIMEOUT_TIME_WAIT], 1);
+	assert_int_equal(config->timeouts.s[TIMEOUT_RESET], TIMEOUT_RESET_S);
 	assert_string_equal(config->secret_file, "/etc/sluice/secret");
 	assert_int_equal(config->eal_count, 2);
 	assert_string_equal(config->eal[0], "-n");
@@ -188,6 +195,7 @@ object_of(json_t *top, enum config_scope scope)
 	} sections[] = {
 			{CONFIG_SCOPE_CONTROL, "control"},
 			{CONFIG_SCOPE_LIMITS, "limits"},
+			{CONFIG_SCOPE_TIMEOUTS, "timeouts"},
 			{CONFIG_SCOPE_QUEUES, "queues"},
 	};
 
@@ -319,7 +327,7 @@ test_integers(void **state)
 			expect_range(CONFIG_SCOPE_BACKEND, &keys[i]);
 		tested++;
 	}
-	assert_int_equal(tested, 25);
+	assert_int_equal(tested, 30);
 }
 
 /* 5. Every string of every choice means its own enumerator. */

@@ -263,8 +263,11 @@ test_restart(void **state)
 	/* What does not: everything else. */
 	registry_world_write(w, WEB,
 			", 'control': {'drain_s': 5}, 'keys': {'secret_file': '/k'},"
-			"'queues': {'connect_window': 1}");
+			"'queues': {'connect_window': 1}, 'timeouts': {'closing_s': 9}");
 	registry_world_reload(w);
+	assert_int_equal(snapshot_timeouts(w->where)->s[TIMEOUT_CLOSING], 9);
+	assert_int_equal(
+			snapshot_timeouts(w->where)->s[TIMEOUT_HALF_CLOSED], TIMEOUT_ESTABLISHED_S);
 	assert_int_equal(w->registry.config->drain_s, 5);
 	assert_string_equal(w->registry.config->secret_file, "/k");
 	assert_true(snapshot_has_foreign_cookies(w->where));

@@ -92,6 +92,7 @@ world_publish(struct world *w)
 	assert_non_null(memory);
 	snapshot = snapshot_init(memory, WORLD_BACKENDS, ++w->generation, 99);
 	snapshot_set_cookies(snapshot, &w->cookies, w->foreign_cookies);
+	snapshot_set_timeouts(snapshot, &w->timeouts);
 	for (unsigned i = 0; i < WORLD_BACKENDS; i++)
 		assert_int_equal(snapshot_insert(snapshot, &w->configs[i]), 0);
 	w->snapshot = snapshot;
@@ -120,6 +121,7 @@ world_new(const struct world_options *options)
 	w->shared = options->together_with ? options->together_with->shared : w->own_shared;
 	w->cookies = cookie_plan_make(&(struct siphash_key){1, 2});
 	w->foreign_cookies = options->foreign_cookies;
+	w->timeouts = timeouts_default();
 	world_publish(w);
 	w->now = options->start ? options->start : UINT64_C(1700000000) * TICKS_PER_S;
 

@@ -71,6 +71,7 @@ struct world {
 	struct backend_config configs[WORLD_BACKENDS]; /**< change them, then world_publish() */
 	struct cookie_plan cookies;		       /**< the same */
 	bool foreign_cookies;			       /**< the same */
+	struct timeouts timeouts;		       /**< the same */
 	uint64_t generation;
 	struct inspect *box;	       /**< the worker's letter-box */
 	struct backend_shared *shared; /**< own_shared, or that of options.together_with */
