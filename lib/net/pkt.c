@@ -11,6 +11,7 @@
 
 #include "net/bytes.h"
 #include "net/csum.h"
+#include "net/fragment.h"
 #include "net/icmp.h"
 
 /* As in struct ip6_hdr's next-header chain; what is not listed ends the walk as foreign. */
@@ -35,6 +36,7 @@ static_assert(ETHER_BYTES + VLAN_TAGS_MAX * VLAN_TAG_BYTES + IP6_BYTES +
 #define IP4_OFFSET_MASK 0x1fff
 #define IP6_OFFSET_MASK 0xfff8
 #define FRAGMENT_OFFSET_AT 2
+#define IP4_FRAGMENT_UNIT 8 /* bytes */
 
 static enum pkt_kind
 pkt_refuse(struct pkt *pkt, enum reason reason)
@@ -85,6 +87,13 @@ parse_tcp(struct pkt *pkt, uint32_t offset, uint32_t end)
 	return PKT_TCP;
 }
 
+static enum pkt_kind
+parse_fragment(struct pkt *pkt, uint32_t offset, uint32_t end, uint32_t at)
+{
+	pkt->fragment = (uint8_t)fragment_judge(pkt->data + offset, end - offset, at);
+	return PKT_FRAGMENT;
+}
+
 /* Not TCP: it passes, unless it is an ICMP error about TCP. */
 static enum pkt_kind
 parse_icmp(struct pkt *pkt, enum family family, uint32_t offset, uint32_t end,
@@ -113,7 +122,7 @@ parse_ip4(struct pkt *pkt)
 {
 	const uint8_t *ip = pkt->data + pkt->l3_offset;
 	uint32_t room = pkt->len - pkt->l3_offset;
-	uint32_t header_length, total_length;
+	uint32_t header_length, total_length, fragment;
 	union ip_addr source, destination;
 
 	if (room < IP4_BYTES_MIN)
@@ -134,8 +143,11 @@ parse_ip4(struct pkt *pkt)
 	source = ip_addr_from_ip4(load_raw32(ip + IP4_SOURCE_AT));
 	destination = ip_addr_from_ip4(load_raw32(ip + IP4_DESTINATION_AT));
 	parse_addresses(pkt, FAMILY_IP4, &source, &destination);
-	if (load_be16(ip + IP4_FRAGMENT_AT) & (IP4_MORE_FRAGMENTS | IP4_OFFSET_MASK))
-		return PKT_FRAGMENT;
+	fragment = load_be16(ip + IP4_FRAGMENT_AT);
+	if (fragment & (IP4_MORE_FRAGMENTS | IP4_OFFSET_MASK))
+		return parse_fragment(pkt, pkt->l3_offset + header_length,
+				pkt->l3_offset + total_length,
+				(uint32_t)(fragment & IP4_OFFSET_MASK) * IP4_FRAGMENT_UNIT);
 	return parse_tcp(pkt, pkt->l3_offset + header_length, pkt->l3_offset + total_length);
 }
 
@@ -169,19 +181,44 @@ extension_length(uint8_t kind, const uint8_t *extension)
 	}
 }
 
+/* What was met on the way along a chain of extension headers. */
+struct chain {
+	unsigned fragment_headers;
+	uint32_t at;	/* bytes before this piece, by the last of them */
+	bool is_direct; /* no other header stands behind it */
+};
+
+/*
+ * What the chain ends in, once it had a fragment header. The receiver goes by the first fragment's
+ * chain alone (RFC 8200 4.5), so a later one that names something else than TCP is judged like one
+ * that does when it could overlap a TCP header; else it passes, since its first fragment, by which
+ * the receiver needs to begin, is judged by its whole chain. With more headers between
+ * fragment header and TCP, offsets say nothing about TCP's bytes.
+ */
+static enum pkt_kind
+parse_ip6_fragment(struct pkt *pkt, const struct chain *chain, uint8_t next_header, uint32_t offset,
+		uint32_t end)
+{
+	bool is_tcp = next_header == PROTOCOL_TCP;
+
+	if (!is_tcp && (chain->at == 0 || chain->at >= TCP_BYTES_MIN))
+		return pkt_pass(pkt, REASON_pass_not_tcp);
+	if (is_tcp && chain->is_direct && chain->fragment_headers == 1)
+		return parse_fragment(pkt, offset, end, chain->at);
+	pkt->fragment = FRAGMENT_UNSAFE;
+	return PKT_FRAGMENT;
+}
+
 /*
  * A later fragment (offset above 0) starts somewhere inside what was fragmented, so nothing
- * behind its fragment header can be read as a header. When that header names something else
- * than TCP it passes: without its first fragment, which is judged by its whole chain, the
- * receiver can't reassemble anything.
+ * behind its fragment header can be read as a header.
  */
 static enum pkt_kind
 parse_extensions(struct pkt *pkt, uint8_t next_header, uint32_t offset, uint32_t end)
 {
-	bool is_fragment = false;
-	bool is_first = true;
+	struct chain chain = {.fragment_headers = 0};
 
-	for (unsigned n = 0; is_first && is_extension(next_header); n++) {
+	for (unsigned n = 0; chain.at == 0 && is_extension(next_header); n++) {
 		const uint8_t *extension = pkt->data + offset;
 		uint32_t length;
 
@@ -190,20 +227,23 @@ parse_extensions(struct pkt *pkt, uint8_t next_header, uint32_t offset, uint32_t
 		length = extension_length(next_header, extension);
 		if (length > end - offset)
 			return pkt_refuse(pkt, REASON_ip6_extension);
-		if (next_header == EXTENSION_FRAGMENT) {
-			is_fragment = true;
-			is_first = !(load_be16(extension + FRAGMENT_OFFSET_AT) & IP6_OFFSET_MASK);
+		chain.is_direct = next_header == EXTENSION_FRAGMENT;
+		if (chain.is_direct) {
+			chain.fragment_headers++;
+			chain.at = load_be16(extension + FRAGMENT_OFFSET_AT) & IP6_OFFSET_MASK;
 		}
 		next_header = extension[0];
 		offset += length;
 	}
-	if (next_header == PROTOCOL_ICMP6 && !is_fragment)
+	if (UNLIKELY(chain.fragment_headers > 0))
+		return parse_ip6_fragment(pkt, &chain, next_header, offset, end);
+	if (next_header == PROTOCOL_ICMP6)
 		return parse_icmp(pkt, FAMILY_IP6, offset, end,
 				pkt->from == SIDE_CLIENT ? &pkt->tuple.backend
 							 : &pkt->tuple.client);
 	if (next_header != PROTOCOL_TCP)
 		return pkt_pass(pkt, REASON_pass_not_tcp);
-	return is_fragment ? PKT_FRAGMENT : parse_tcp(pkt, offset, end);
+	return parse_tcp(pkt, offset, end);
 }
 
 static enum pkt_kind

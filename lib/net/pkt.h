@@ -25,7 +25,8 @@ enum pkt_kind {
 	PKT_TCP,	/**< tuple and the fixed TCP header are valid; not checked further */
 	PKT_ICMP_ERROR, /**< ICMP error that quotes a TCP segment: tuple and seq are the segment's
 			 */
-	PKT_FRAGMENT,	/**< fragment of TCP: tuple's addresses valid, ports 0 */
+	PKT_FRAGMENT,	/**< fragment of TCP, or one that could overlap its header: tuple's
+			   addresses valid, ports 0 */
 	PKT_BAD,	/**< refused below TCP: reason says why */
 };
 
@@ -68,11 +69,12 @@ struct pkt {
 	uint32_t l4_length; /**< bytes of it and its payload, by the IP length, not the frame's */
 	uint32_t seq;	    /**< host order, as all below */
 	uint32_t ack;
-	uint16_t window; /**< as it stands in the header, unscaled */
-	uint8_t flags;	 /**< enum tcp_flag bits */
-	uint8_t ttl;	 /**< TTL or hop limit */
-	uint8_t tos;	 /**< DSCP and ECN byte */
-	uint8_t from;	 /**< enum side: the port it came in by */
+	uint16_t window;  /**< as it stands in the header, unscaled */
+	uint8_t flags;	  /**< enum tcp_flag bits */
+	uint8_t ttl;	  /**< TTL or hop limit */
+	uint8_t tos;	  /**< DSCP and ECN byte */
+	uint8_t from;	  /**< enum side: the port it came in by */
+	uint8_t fragment; /**< PKT_FRAGMENT: enum fragment_kind */
 	/* Set as the packet ends. */
 	uint8_t reason;	     /**< enum reason; REASON_NONE until decided */
 	uint32_t flow_label; /**< IPv6, 20 bits; 0 for IPv4 */

@@ -9,6 +9,7 @@
  * and its data, find each other.
  */
 #include "base/seq.h"
+#include "net/fragment.h"
 #include "proxy/connect.h"
 #include "proxy/handshake.h"
 #include "proxy/icmp_error.h"
@@ -34,6 +35,22 @@ is_client_syn(const struct pkt *pkt, enum side from)
 	       (pkt->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 }
 
+/* Not even where fragments pass may they carry what a proof must come before. */
+static enum reason
+fragment_reason(const struct worker *w, const struct pkt *pkt, enum side from)
+{
+	switch (snapshot_address(w->snapshot, &pkt->tuple.backend)) {
+	case ADDRESS_FOREIGN:
+		return REASON_pass_not_protected;
+	case ADDRESS_FRAGMENTS_DROP:
+		return REASON_fragment;
+	case ADDRESS_FRAGMENTS_PASS:
+		break;
+	}
+	return from == SIDE_CLIENT && pkt->fragment != FRAGMENT_PLAIN ? REASON_fragment_unsafe
+								      : REASON_fragment_passed;
+}
+
 /* Judges one packet; what is for a backend and sound goes on the list. */
 static void
 stage_parse(struct worker *w, struct pkt *pkt, enum side from, struct task_list *sound)
@@ -46,9 +63,7 @@ stage_parse(struct worker *w, struct pkt *pkt, enum side from, struct task_list 
 	case PKT_ICMP_ERROR:
 		break;
 	case PKT_FRAGMENT:
-		pkt->reason = snapshot_protects(w->snapshot, &pkt->tuple.backend)
-					      ? REASON_fragment
-					      : REASON_pass_not_protected;
+		pkt->reason = (uint8_t)fragment_reason(w, pkt, from);
 		return;
 	default:
 		return;

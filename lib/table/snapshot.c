@@ -2,13 +2,17 @@
 /*
  * An open-addressed hash of 32-bit indices over the array of backends, at most half full. Every
  * backend is entered under its address and port, and every distinct address once under port 0,
- * which no backend has, for snapshot_protects().
+ * which no backend has, for snapshot_address().
  */
 #include "table/snapshot.h"
 
 #include <errno.h>
 
 #define INDEX_NONE UINT32_MAX
+
+#define CELL_ADDRESS 1u /* entered by its address only */
+#define CELL_DROP 2u	/* besides: a backend with this address drops fragments */
+#define CELL_SHIFT 2
 
 struct snapshot {
 	uint64_t generation;
@@ -19,7 +23,7 @@ struct snapshot {
 	uint32_t count;
 	uint32_t capacity;
 	uint32_t mask;	 /* cells - 1 */
-	uint32_t *cells; /* index * 2, plus 1 for "address only" */
+	uint32_t *cells; /* index << CELL_SHIFT, with the bits below */
 	struct backend_config *backends;
 };
 
@@ -121,8 +125,8 @@ cell_find(const struct snapshot *snapshot, const union ip_addr *address, uint16_
 		if (entry == INDEX_NONE)
 			return cell;
 
-		const struct backend_config *config = &snapshot->backends[entry / 2];
-		uint16_t entry_port = entry & 1 ? 0 : config->port;
+		const struct backend_config *config = &snapshot->backends[entry >> CELL_SHIFT];
+		uint16_t entry_port = entry & CELL_ADDRESS ? 0 : config->port;
 
 		if (entry_port == port && ip_addr_is_equal(&config->address, address))
 			return cell;
@@ -139,10 +143,12 @@ snapshot_insert(struct snapshot *snapshot, const struct backend_config *config)
 	if (snapshot->count == snapshot->capacity)
 		return -ENOSPC;
 	snapshot->backends[snapshot->count] = *config;
-	snapshot->cells[cell] = snapshot->count * 2;
+	snapshot->cells[cell] = snapshot->count << CELL_SHIFT;
 	cell = cell_find(snapshot, &config->address, 0);
 	if (snapshot->cells[cell] == INDEX_NONE)
-		snapshot->cells[cell] = snapshot->count * 2 + 1;
+		snapshot->cells[cell] = snapshot->count << CELL_SHIFT | CELL_ADDRESS;
+	if (config->fragments != FRAGMENTS_PASS)
+		snapshot->cells[cell] |= CELL_DROP;
 	snapshot->count++;
 	return 0;
 }
@@ -153,13 +159,17 @@ snapshot_find(const struct snapshot *snapshot, const union ip_addr *address, uin
 	uint32_t entry = port == 0 ? INDEX_NONE
 				   : snapshot->cells[cell_find(snapshot, address, port)];
 
-	return entry == INDEX_NONE ? NULL : &snapshot->backends[entry / 2];
+	return entry == INDEX_NONE ? NULL : &snapshot->backends[entry >> CELL_SHIFT];
 }
 
-bool
-snapshot_protects(const struct snapshot *snapshot, const union ip_addr *address)
+enum address_policy
+snapshot_address(const struct snapshot *snapshot, const union ip_addr *address)
 {
-	return snapshot->cells[cell_find(snapshot, address, 0)] != INDEX_NONE;
+	uint32_t entry = snapshot->cells[cell_find(snapshot, address, 0)];
+
+	if (entry == INDEX_NONE)
+		return ADDRESS_FOREIGN;
+	return entry & CELL_DROP ? ADDRESS_FRAGMENTS_DROP : ADDRESS_FRAGMENTS_PASS;
 }
 
 const struct backend_config *

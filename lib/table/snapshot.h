@@ -28,6 +28,11 @@ enum profile_policy { PROFILE_LEARN, PROFILE_FIXED };
 /** What becomes of data that a client sends before its backend has answered; see early_data in
  * config/README.md. */
 enum early_data { EARLY_DATA_AUTO, EARLY_DATA_ZERO_WINDOW, EARLY_DATA_HOLD };
+/** What becomes of IP fragments of TCP to or from a protected address. */
+enum fragment_policy {
+	FRAGMENTS_DROP,
+	FRAGMENTS_PASS /**< unchanged, but for those that could carry a SYN past the proof */
+};
 
 /** Effective settings of one backend: global values with the backend's overrides applied. */
 struct backend_config {
@@ -42,6 +47,7 @@ struct backend_config {
 	uint8_t tcp_syn_retries; /**< SYNs in all before the backend counts as silent: at least 1 */
 	uint8_t queue_rules;	 /**< enum queue_rules */
 	uint8_t early_data;	 /**< enum early_data */
+	uint8_t fragments;	 /**< enum fragment_policy */
 	uint32_t backlog;
 	uint32_t somaxconn;
 	uint32_t tcp_max_syn_backlog;
@@ -111,8 +117,15 @@ int snapshot_insert(struct snapshot *snapshot, const struct backend_config *conf
 const struct backend_config *snapshot_find(
 		const struct snapshot *snapshot, const union ip_addr *address, uint16_t port);
 
-/** True when any backend has that address: fragments to it can't pass. O(1). */
-bool snapshot_protects(const struct snapshot *snapshot, const union ip_addr *address);
+/** What is known about an address without its port. */
+enum address_policy {
+	ADDRESS_FOREIGN,	/**< no backend has it */
+	ADDRESS_FRAGMENTS_DROP, /**< at least one of its backends says so */
+	ADDRESS_FRAGMENTS_PASS, /**< all of its backends do */
+};
+
+/** That address's policy: a fragment names no port. O(1). */
+enum address_policy snapshot_address(const struct snapshot *snapshot, const union ip_addr *address);
 
 /** Backends in insertion order, 0 <= index < snapshot_count(). */
 const struct backend_config *snapshot_at(const struct snapshot *snapshot, unsigned index);

@@ -31,7 +31,8 @@
 #define TOP_KEYS "ports, workers, control, eal, limits, keys, timeouts, queues, backends"
 #define QUEUE_KEYS                                                                                 \
 	"somaxconn, tcp_max_syn_backlog, tcp_syncookies, tcp_abort_on_overflow, "                  \
-	"tcp_synack_retries, tcp_syn_retries, queue_rules, connect_window, early_data"
+	"tcp_synack_retries, tcp_syn_retries, queue_rules, connect_window, early_data, "           \
+	"fragments"
 #define BACKEND_KEYS                                                                               \
 	QUEUE_KEYS ", name, address, port, backlog, announced_mss, announced_wscale, profile, "    \
 		   "profile_sack, profile_timestamps, profile_ecn"

@@ -460,10 +460,11 @@ static const struct {
 		/* 4: reserved bits are not an offset */
 		{6, 0x0006, false, PKT_FRAGMENT, REASON_NONE},
 		/* 5 */ {17, 0x0001, false, PKT_FOREIGN, REASON_pass_not_tcp},
-		/* 6 */ {17, 0x0008, false, PKT_FOREIGN, REASON_pass_not_tcp},
+		/* 6: could overlap TCP */ {17, 0x0008, false, PKT_FRAGMENT, REASON_NONE},
 		/* 7 */ {6, 0x0001, true, PKT_FRAGMENT, REASON_NONE},
 		/* 8 */ {6, 0x0100, true, PKT_FRAGMENT, REASON_NONE},
 		/* 9 */ {58, 0x0001, true, PKT_FOREIGN, REASON_pass_not_tcp},
+		/* 10: can not */ {17, 0x0018, false, PKT_FOREIGN, REASON_pass_not_tcp},
 };
 
 static void
@@ -510,7 +511,7 @@ test_ip6_fragment_with_options(void **state)
 	assert_int_equal(pkt.kind, PKT_FRAGMENT);
 	unload(&pkt);
 
-	packet.extensions[3] = 9;
+	packet.extensions[3] = 3 * 8 + 1;
 	pkt = load(frame, packet_write(&packet, frame, sizeof(frame)));
 	pkt_parse(&pkt, SIDE_CLIENT);
 	assert_int_equal(pkt.kind, PKT_FOREIGN);

@@ -60,8 +60,8 @@ test_find(void **state)
 		assert_int_equal(found->slot, i);
 		assert_null(snapshot_find(snapshot, &address, (uint16_t)(port ^ 0x8000)));
 		assert_null(snapshot_find(snapshot, &neighbour, port));
-		assert_true(snapshot_protects(snapshot, &address));
-		assert_false(snapshot_protects(snapshot, &neighbour));
+		assert_int_equal(snapshot_address(snapshot, &address), ADDRESS_FRAGMENTS_DROP);
+		assert_int_equal(snapshot_address(snapshot, &neighbour), ADDRESS_FOREIGN);
 	}
 	free(snapshot);
 }
@@ -107,7 +107,7 @@ test_empty(void **state)
 
 	(void)state;
 	assert_null(snapshot_find(snapshot, &address, 80));
-	assert_false(snapshot_protects(snapshot, &address));
+	assert_int_equal(snapshot_address(snapshot, &address), ADDRESS_FOREIGN);
 	free(snapshot);
 }
 
