@@ -23,6 +23,7 @@ static_assert(sizeof(((struct sockaddr_un *)0)->sun_path) == SOCKET_PATH_BYTES +
 static_assert(CONFIG_CHECKSUM_AUTO == 0 && CONFIG_CHECKSUM_STRICT == 1 &&
 				CONFIG_CHECKSUM_PARTIAL == 2,
 		"the order of checksum_choices");
+static_assert(STRAY_DROP == 0 && STRAY_RESET == 1 && STRAY_PASS == 2, "the order of stray_choices");
 static_assert(FRAGMENTS_DROP == 0 && FRAGMENTS_PASS == 1, "the order of fragments_choices");
 static_assert(CONFIG_QINQ_8100 == 0 && CONFIG_QINQ_88A8 == 1, "the order of qinq_choices");
 static_assert(QUEUE_RULES_LINUX_2_6 == 0 && QUEUE_RULES_LINUX_4_4 == 1 &&
@@ -35,6 +36,7 @@ static_assert(EARLY_DATA_AUTO == 0 && EARLY_DATA_ZERO_WINDOW == 1 && EARLY_DATA_
 static const char *const checksum_choices[] = {"auto", "strict", "partial", NULL};
 static const char *const qinq_choices[] = {"0x8100", "0x88a8", NULL};
 static const char *const fragments_choices[] = {"drop", "pass", NULL};
+static const char *const stray_choices[] = {"drop", "reset", "pass", NULL};
 static const char *const rules_choices[] = {
 		"linux-2.6", "linux-4.4", "linux-6.18", "classic", NULL};
 static const char *const profile_choices[] = {"learn", "fixed", NULL};
@@ -152,6 +154,8 @@ static const struct config_key keys[] = {
 				.initial = EARLY_DATA_AUTO, AT(struct backend_config, early_data)},
 		{CONFIG_SCOPE_QUEUES, "fragments", CONFIG_CHOICE, .choices = fragments_choices,
 				.initial = FRAGMENTS_DROP, AT(struct backend_config, fragments)},
+		{CONFIG_SCOPE_QUEUES, "stray", CONFIG_CHOICE, .choices = stray_choices,
+				.initial = STRAY_DROP, AT(struct backend_config, stray)},
 
 		{CONFIG_SCOPE_TOP, "backends", CONFIG_BACKENDS, .required = true, .is_live = true,
 				.max = CONFIG_BACKENDS_MAX,

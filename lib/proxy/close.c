@@ -78,6 +78,9 @@ static const struct close_row rows[CONN_STATE_COUNT] = {
 				.timeout = TIMEOUT_TIME_WAIT},
 		[CONN_RESET] = {.next = ROW(RESET, RESET, RESET, RESET, RESET, RESET),
 				.timeout = TIMEOUT_RESET},
+		[CONN_UNANSWERED] = {.next = ROW(UNANSWERED, UNANSWERED, UNANSWERED, UNANSWERED,
+						     UNANSWERED, UNANSWERED),
+				.timeout = TIMEOUT_CLOSING},
 };
 
 enum conn_state
@@ -117,6 +120,7 @@ static const char *const state_names[CONN_STATE_COUNT] = {
 		[CONN_CLIENT_FIN_BACKEND_DONE] = "client-fin-backend-done",
 		[CONN_TIME_WAIT] = "time-wait",
 		[CONN_RESET] = "reset",
+		[CONN_UNANSWERED] = "unanswered",
 };
 
 const char *

@@ -30,6 +30,7 @@ enum conn_state {
 	CONN_TIME_WAIT,
 	CONN_RESET, /**< a valid RST passed; stays a little, so that a lost RST can be asked for
 		       again */
+	CONN_UNANSWERED, /**< tracked without translation, and only the client was heard yet */
 	CONN_STATE_COUNT
 };
 

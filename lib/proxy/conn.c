@@ -32,10 +32,13 @@ conn_insert(struct worker *w, const struct pkt *pkt, uint16_t slot)
 void
 conn_free(struct worker *w, uint32_t id)
 {
-	uint16_t slot = worker_conn(w, id)->slot;
+	const struct conn *conn = worker_conn(w, id);
+	uint16_t slot = conn->slot;
 
-	if (worker_conn(w, id)->state < CONN_ESTABLISHED)
+	if (conn->state < CONN_ESTABLISHED)
 		early_drop(w, id);
+	if (UNLIKELY(conn->flags & CONN_IS_UNANSWERED))
+		w->unanswered--;
 	flow_table_remove(&w->flows, id);
 	w->changes++;
 	counter_add(&w->counters.connections, (uint64_t)-1);
@@ -187,7 +190,7 @@ conn_end(struct worker *w, uint32_t id)
 		return;
 	}
 	if (!close_is_open(conn->state)) {
-		if (conn->state == CONN_TIME_WAIT)
+		if (conn->state == CONN_TIME_WAIT || conn->state == CONN_UNANSWERED)
 			conn_abandon(w, id);
 		return;
 	}

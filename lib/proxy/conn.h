@@ -29,6 +29,9 @@ enum conn_flag {
 	CONN_STRIP_SACK = 2,	  /**< the same for SACK */
 	CONN_ECN_ALONE = 4,	  /**< the client may speak ECN, the backend doesn't: see ecn.h */
 	CONN_ECN_ECHO = 8,	  /**< a congestion mark came from it that it has not answered */
+	CONN_TRACKED = 16, /**< older than Sluice: no translation, windows guessed (strays.c) */
+	CONN_IS_UNANSWERED = 32, /**< tracked, and the backend has not sent anything yet */
+	CONN_FIN_SEEN = 64,	/**< tracked: the client sent its FIN before that */
 };
 
 struct conn {

@@ -100,7 +100,8 @@ has_live_connection(const struct worker *w, const struct pkt *pkt)
 	uint32_t id = flow_table_find(&w->flows, pkt->hash, &pkt->tuple);
 
 	return id != FLOW_NONE && worker_conn(w, id)->state != CONN_TIME_WAIT &&
-	       worker_conn(w, id)->state != CONN_RESET;
+	       worker_conn(w, id)->state != CONN_RESET &&
+	       worker_conn(w, id)->state != CONN_UNANSWERED;
 }
 
 /* Gives the SYN an entry if the rules want one and there is room; REASON_NONE: it is answered. */

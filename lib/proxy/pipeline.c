@@ -14,6 +14,7 @@
 #include "proxy/handshake.h"
 #include "proxy/icmp_error.h"
 #include "proxy/splice.h"
+#include "proxy/strays.h"
 #include "proxy/worker_impl.h"
 
 /* Packets of one burst that wait for the same stage. */
@@ -115,22 +116,26 @@ stage_classify(struct worker *w, const struct task_list *sound, enum side from,
 static enum reason
 client_unknown(struct worker *w, const struct task *task)
 {
+	enum reason reason = REASON_stray_client;
 	struct proof proof;
 
 	if (task->pkt->flags & TCP_SYN)
-		return REASON_stray_client;
-	if (task->pkt->flags & TCP_RST)
-		return handshake_reset(w, task);
+		return stray_take(w, task, reason);
+	if (task->pkt->flags & TCP_RST) {
+		reason = handshake_reset(w, task);
+		return reason == REASON_stray_client ? stray_take(w, task, reason) : reason;
+	}
 	switch (handshake_check(w, task, &proof)) {
 	case PROOF_VALID:
 		return handshake_admit(w, task, &proof);
 	case PROOF_NOT_ASKED:
-		return REASON_stray_client;
+		break;
 	case PROOF_INVALID:
+		worker_count(w, task->config->slot, COUNTER_SyncookiesFailed, 1);
+		reason = REASON_ack_cookie_invalid;
 		break;
 	}
-	worker_count(w, task->config->slot, COUNTER_SyncookiesFailed, 1);
-	return REASON_ack_cookie_invalid;
+	return stray_take(w, task, reason);
 }
 
 /*
@@ -170,10 +175,12 @@ client_step(struct worker *w, const struct task *task)
 }
 
 static enum reason
-backend_step(struct worker *w, struct pkt *pkt)
+backend_step(struct worker *w, const struct task *task)
 {
+	struct pkt *pkt = task->pkt;
+
 	if (pkt->conn == FLOW_NONE)
-		return REASON_stray_backend;
+		return stray_take(w, task, REASON_stray_backend);
 	if (worker_conn(w, pkt->conn)->state < CONN_ESTABLISHED)
 		return connect_answer(w, pkt->conn, pkt);
 	return splice_segment(w, pkt->conn, pkt, SIDE_BACKEND);
@@ -189,7 +196,7 @@ stage_steps(struct worker *w, const struct task_list *list, enum side from, uint
 		if (w->changes != changes)
 			pkt->conn = flow_table_find(&w->flows, pkt->hash, &pkt->tuple);
 		pkt->reason = (uint8_t)(from == SIDE_CLIENT ? client_step(w, task)
-							    : backend_step(w, pkt));
+							    : backend_step(w, task));
 	}
 }
 

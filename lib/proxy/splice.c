@@ -10,6 +10,7 @@
 #include "base/seq.h"
 #include "proxy/connect.h"
 #include "proxy/ecn.h"
+#include "proxy/strays.h"
 #include "proxy/worker_impl.h"
 
 /* How far back duplicates may lie at least (nf_conntrack_proto_tcp.c MAXACKWINCONST). */
@@ -78,6 +79,8 @@ splice_close(struct worker *w, uint32_t id, const struct pkt *pkt, enum side fro
 	const struct conn *conn = worker_conn(w, id);
 	enum side other = side_other(from);
 
+	if (conn->state == CONN_UNANSWERED)
+		stray_note(w, id, pkt, from);
 	/* A FIN counts at the end of all that was sent; one before it is old or forged. */
 	if (pkt->flags & TCP_FIN && end == conn->leg[from].snd_nxt)
 		conn_move(w, id, event_of(from, CLOSE_CLIENT_FIN, CLOSE_BACKEND_FIN));
@@ -168,9 +171,10 @@ splice_segment(struct worker *w, uint32_t id, struct pkt *pkt, enum side from)
 	enum reason reason = REASON_spliced;
 
 	if (UNLIKELY(pkt->flags & TCP_SYN)) {
-		if (from == SIDE_BACKEND && pkt->flags & TCP_ACK)
+		if (from == SIDE_BACKEND && pkt->flags & TCP_ACK && !(conn->flags & CONN_TRACKED))
 			return connect_answer_again(w, id, pkt);
-		return from == SIDE_BACKEND ? REASON_stray_backend : REASON_syn_ack_outside;
+		return from == SIDE_BACKEND && !(pkt->flags & TCP_ACK) ? REASON_stray_backend
+								       : REASON_syn_ack_outside;
 	}
 	if (UNLIKELY(pkt->flags & TCP_RST)) {
 		reason = splice_reset(w, id, from, seq);
@@ -180,6 +184,8 @@ splice_segment(struct worker *w, uint32_t id, struct pkt *pkt, enum side from)
 		splice_track(w, id, pkt, from, seq);
 	} else {
 		reason = REASON_spliced_outside;
+		if (from == SIDE_BACKEND && conn->flags & CONN_TRACKED)
+			stray_learn_again(w, id, pkt);
 	}
 	splice_rewrite(conn, pkt, from);
 	if (UNLIKELY(conn->flags & CONN_ECN_ALONE))

@@ -15,6 +15,7 @@
 #include "table/early_pool.h"
 #include "table/proven.h"
 #include "table/queue_rules.h"
+#include "table/reset_budget.h"
 #include "table/syn_queue.h"
 
 struct worker {
@@ -38,6 +39,8 @@ struct worker {
 	struct proven proven;
 	struct recent recent;
 	struct early_pool early;
+	struct reset_budget resets;
+	uint32_t unanswered; /**< connections with CONN_IS_UNANSWERED */
 	struct worker_counters counters;
 };
 

@@ -28,6 +28,13 @@ enum profile_policy { PROFILE_LEARN, PROFILE_FIXED };
 /** What becomes of data that a client sends before its backend has answered; see early_data in
  * config/README.md. */
 enum early_data { EARLY_DATA_AUTO, EARLY_DATA_ZERO_WINDOW, EARLY_DATA_HOLD };
+/** What becomes of a segment for a backend without connection, half-open client or cookie. */
+enum stray_policy {
+	STRAY_DROP,
+	STRAY_RESET, /**< its sender is reset, within a budget */
+	STRAY_PASS,  /**< forwarded, its flow tracked */
+};
+
 /** What becomes of IP fragments of TCP to or from a protected address. */
 enum fragment_policy {
 	FRAGMENTS_DROP,
@@ -48,6 +55,7 @@ struct backend_config {
 	uint8_t queue_rules;	 /**< enum queue_rules */
 	uint8_t early_data;	 /**< enum early_data */
 	uint8_t fragments;	 /**< enum fragment_policy */
+	uint8_t stray;		 /**< enum stray_policy */
 	uint32_t backlog;
 	uint32_t somaxconn;
 	uint32_t tcp_max_syn_backlog;

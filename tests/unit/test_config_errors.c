@@ -32,7 +32,7 @@
 #define QUEUE_KEYS                                                                                 \
 	"somaxconn, tcp_max_syn_backlog, tcp_syncookies, tcp_abort_on_overflow, "                  \
 	"tcp_synack_retries, tcp_syn_retries, queue_rules, connect_window, early_data, "           \
-	"fragments"
+	"fragments, stray"
 #define BACKEND_KEYS                                                                               \
 	QUEUE_KEYS ", name, address, port, backlog, announced_mss, announced_wscale, profile, "    \
 		   "profile_sack, profile_timestamps, profile_ecn"
