@@ -171,14 +171,30 @@ conn_abandon(struct worker *w, uint32_t id)
 }
 
 void
+conn_reset_end(struct worker *w, uint32_t id, enum side to)
+{
+	const struct conn *conn = worker_conn(w, id);
+	struct pkt_build reset = {
+			.to = to,
+			.seq = conn->leg[to].rcv_nxt,
+			.ack = conn->leg[to].snd_nxt,
+			.flags = TCP_RST | TCP_ACK,
+			.ttl = PKT_TTL_DEFAULT,
+	};
+
+	if (to == SIDE_BACKEND)
+		reset.ack -= conn->seq_delta;
+	conn_emit(w, id, &reset, to == SIDE_CLIENT ? EMITTED_RST_CLIENT : EMITTED_RST_BACKEND);
+}
+
+void
 conn_end(struct worker *w, uint32_t id)
 {
 	const struct conn *conn = worker_conn(w, id);
-	/* Exactly what the client expects next (RFC 5961 3.2). */
+	/* Before the splice the client has acknowledged our SYN-ACK at most. */
 	struct pkt_build reset = {
 			.to = SIDE_CLIENT,
-			.seq = conn->state < CONN_ESTABLISHED ? conn->leg[SIDE_BACKEND].snd_nxt
-							      : conn->leg[SIDE_CLIENT].rcv_nxt,
+			.seq = conn->leg[SIDE_BACKEND].snd_nxt,
 			.ack = conn->leg[SIDE_CLIENT].snd_nxt,
 			.flags = TCP_RST | TCP_ACK,
 			.ttl = PKT_TTL_DEFAULT,
@@ -194,10 +210,7 @@ conn_end(struct worker *w, uint32_t id)
 			conn_abandon(w, id);
 		return;
 	}
-	conn_emit(w, id, &reset, EMITTED_RST_CLIENT);
-	reset.to = SIDE_BACKEND;
-	reset.seq = conn->leg[SIDE_BACKEND].rcv_nxt;
-	reset.ack = conn->leg[SIDE_BACKEND].snd_nxt - conn->seq_delta;
-	conn_emit(w, id, &reset, EMITTED_RST_BACKEND);
+	conn_reset_end(w, id, SIDE_CLIENT);
+	conn_reset_end(w, id, SIDE_BACKEND);
 	conn_move(w, id, CLOSE_RESET);
 }

@@ -31,7 +31,8 @@ enum conn_flag {
 	CONN_ECN_ECHO = 8,	  /**< a congestion mark came from it that it has not answered */
 	CONN_TRACKED = 16, /**< older than Sluice: no translation, windows guessed (strays.c) */
 	CONN_IS_UNANSWERED = 32, /**< tracked, and the backend has not sent anything yet */
-	CONN_FIN_SEEN = 64,	/**< tracked: the client sent its FIN before that */
+	CONN_FIN_SEEN = 64,	 /**< tracked: the client sent its FIN before that */
+	CONN_AT_WAR = 128,	 /**< both ends were reset to end an ACK war */
 };
 
 struct conn {
@@ -69,10 +70,15 @@ struct conn_setup {
 	uint8_t tos;	     /**< of the client's ACK */
 	uint8_t syns;	     /**< SYNs sent to the backend */
 	uint8_t wscale;	     /**< the client's, or TCP_WSCALE_NONE */
-	bool sack_permitted;
-	bool has_timestamp;
-	bool met_old_socket; /**< the backend answered once from an older connection */
-	bool ecn;	     /**< promised to the client */
+	bool sack_permitted : 1;
+	bool has_timestamp : 1;
+	bool met_old_socket : 1; /**< the backend answered once from an older connection */
+	bool ecn : 1;		 /**< promised to the client */
+	/* A run of segments that say nothing (ack_war.c). */
+	uint8_t war_count : 7;
+	uint8_t war_side : 1; /**< enum side of the last one counted */
+	uint8_t war_step;     /**< its timer step, modulo 256 */
+	uint8_t war_mark;     /**< of the legs' edges then */
 };
 static_assert(sizeof(struct conn_setup) == 48, "cold memory per connection");
 
@@ -113,6 +119,10 @@ bool conn_emit(struct worker *w, uint32_t id, const struct pkt_build *build, enu
 /** Ends a connection in any state to make way for a new one with its tuple, or for good: resets the
  * backend's leg if that is open. */
 void conn_abandon(struct worker *w, uint32_t id);
+
+/** Resets one end of an established connection with the number it is known to expect next (RFC
+ * 5961 3.2). */
+void conn_reset_end(struct worker *w, uint32_t id, enum side to);
 
 /** Ends a connection in any state: resets both ends of what is not closed yet. An established one
  * is remembered as reset for its time, so that what its client still has under way opens no other.

@@ -8,6 +8,7 @@
 #include "proxy/splice.h"
 
 #include "base/seq.h"
+#include "proxy/ack_war.h"
 #include "proxy/connect.h"
 #include "proxy/ecn.h"
 #include "proxy/strays.h"
@@ -89,13 +90,17 @@ splice_close(struct worker *w, uint32_t id, const struct pkt *pkt, enum side fro
 		conn_move(w, id, event_of(other, CLOSE_CLIENT_FIN_ACKED, CLOSE_BACKEND_FIN_ACKED));
 }
 
-static void
+/* False when the segment says nothing that its sender has not said before. */
+static bool
 splice_track(struct worker *w, uint32_t id, const struct pkt *pkt, enum side from, uint32_t seq)
 {
 	struct conn *conn = worker_conn(w, id);
 	struct leg *sender = &conn->leg[from];
 	uint32_t end = seq + pkt_seq_length(pkt);
 	uint32_t edge = pkt->ack + ((uint32_t)pkt->window << window_scale(conn, from));
+	bool is_news = pkt_seq_length(pkt) > 0 || seq_after(pkt->ack, sender->rcv_nxt) ||
+		       seq_after(edge, sender->window_end) || seq_after(end, sender->snd_nxt) ||
+		       pkt->opt.sack_blocks > 0;
 
 	/* A FIN at exactly what its receiver expects ends the stream there: what seemed to lie
 	 * behind it was forged. */
@@ -115,6 +120,7 @@ splice_track(struct worker *w, uint32_t id, const struct pkt *pkt, enum side fro
 	conn->last_seen = timer_step(w->now);
 	if (UNLIKELY(pkt->flags & TCP_FIN || conn->state != CONN_ESTABLISHED))
 		splice_close(w, id, pkt, from, end);
+	return is_news;
 }
 
 /* RFC 5961 3.2: only a RST at the edge ends a connection; one inside the window is for its receiver
@@ -181,7 +187,8 @@ splice_segment(struct worker *w, uint32_t id, struct pkt *pkt, enum side from)
 		if (reason == REASON_reset_outside)
 			return reason;
 	} else if (segment_is_inside(conn, pkt, from, seq)) {
-		splice_track(w, id, pkt, from, seq);
+		if (UNLIKELY(!splice_track(w, id, pkt, from, seq)) && ack_war_note(w, id, from))
+			return ack_war_end(w, id, pkt);
 	} else {
 		reason = REASON_spliced_outside;
 		if (from == SIDE_BACKEND && conn->flags & CONN_TRACKED)

@@ -67,6 +67,10 @@ static const struct {
 		/* 21 */ {REASON_client_early_held, "client_early_held", VERDICT_HOLD},
 		/* 22 */
 		{REASON_backend_connected_early, "backend_connected_early", VERDICT_FORWARD},
+		/* 23 */ {REASON_ack_war, "ack_war", VERDICT_REPLY},
+		/* 24 */ {REASON_stray_reset, "stray_reset", VERDICT_REPLY},
+		/* 25 */ {REASON_stray_passed, "stray_passed", VERDICT_FORWARD},
+		/* 26 */ {REASON_fragment_passed, "fragment_passed", VERDICT_FORWARD},
 };
 
 static void
