@@ -314,6 +314,22 @@ is_accept_full(const struct inquiry *inquiry)
 
 /* What becomes of a proving ACK now. */
 static const char *
+next_stray(const struct backend_config *config)
+{
+	switch ((enum stray_policy)config->stray) {
+	case STRAY_RESET:
+		return "reset as a stray: no cookie was sent for this backend, so it can prove "
+		       "nothing";
+	case STRAY_PASS:
+		return "passes as a stray: no cookie was sent for this backend, so it can prove "
+		       "nothing";
+	case STRAY_DROP:
+		break;
+	}
+	return "dropped as a stray: no cookie was sent for this backend, so it can prove nothing";
+}
+
+static const char *
 next_ack(const struct request *request, const struct inquiry *inquiry)
 {
 	const struct registry *registry = request->env->registry;
@@ -328,8 +344,7 @@ next_ack(const struct request *request, const struct inquiry *inquiry)
 	shared = &registry->env.shared[registry_slot(registry, inquiry->slot)];
 	if (!is_half_open(inquiry) && inquiry->slot->config.tcp_syncookies != 2 &&
 			shared_read(&shared->cookie_s) == 0)
-		return "dropped as a stray: no cookie was sent for this backend, so it can prove "
-		       "nothing";
+		return next_stray(&inquiry->slot->config);
 	if (!is_accept_full(inquiry))
 		return is_half_open(inquiry)
 				       ? "proves the client, which then enters the accept queue"

@@ -37,6 +37,7 @@ struct world {
 	const struct snapshot *snapshot;
 	uint64_t generation;
 	struct cookie_plan cookies;
+	struct timeouts timeouts;
 	struct backend_config backend;
 	struct backend_shared shared[1];
 	uint32_t syn_entries;
@@ -251,6 +252,7 @@ world_publish(struct world *w, bool foreign_cookies)
 
 	ENSURE(snapshot_insert(snapshot, &w->backend) == 0);
 	snapshot_set_cookies(snapshot, &w->cookies, foreign_cookies);
+	snapshot_set_timeouts(snapshot, &w->timeouts);
 	w->snapshot = snapshot;
 	free(before);
 }
@@ -336,6 +338,11 @@ step_reload(struct world *w, struct script *script)
 	w->backend.announced_wscale = (limits >> 4) % 10;
 	w->backend.connect_window = 1 + (window & 15);
 	w->backend.early_data = (window >> 4 & 3) % 3;
+	w->backend.stray = (window >> 5 & 3) % 3;
+	w->backend.fragments = window >> 6 & 1;
+	w->timeouts = timeouts_default();
+	if (window >> 7)
+		w->timeouts = (struct timeouts){.s = {600, 60, 30, 20, 1}};
 	world_publish(w, flags >> 7);
 }
 

@@ -28,13 +28,14 @@ import test_reload
 import test_sluicectl
 import test_spoofing
 import test_start
+import test_strays
 import test_transfer
 from lab import Lab
 from registry import tests
 
 MODULES = (test_transfer, test_close, test_options, test_ecn, test_loss, test_foreign, test_flood, test_acks,
   test_start, test_parity, test_queue, test_overflow, test_reload, test_control, test_sluicectl,
-  test_doctor, test_early, test_clients, test_pmtu, test_spoofing, test_capture)
+  test_doctor, test_strays, test_early, test_clients, test_pmtu, test_spoofing, test_capture)
 
 
 def passes(test):

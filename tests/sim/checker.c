@@ -106,7 +106,7 @@ may_be_reset(const struct checker *checker, unsigned client, const struct dialog
 
 	return dialogue->end == END_ABORT_BY_BACKEND || !plan->is_clean || plan_ever_aborts(plan) ||
 	       checker->lucky_shots > 0 || checker->rounds[client].was_flushed ||
-	       met_stubborn_socket(checker, client) ||
+	       checker->rounds[client].was_stray || met_stubborn_socket(checker, client) ||
 	       plan->backends[plan->client[client].slot].mood != MOOD_NORMAL;
 }
 
@@ -329,6 +329,10 @@ note_reason(struct round *round, enum reason reason)
 	case REASON_syn_draining:
 		round->was_refused = true;
 		break;
+	case REASON_stray_reset:
+		/* Its proof was lost: the end that it would not have got otherwise. */
+		round->was_stray = !round->was_admitted;
+		break;
 	case REASON_syn_queue_reset:
 		round->has_left = true;
 		break;
@@ -393,7 +397,8 @@ check_honest_client(struct checker *checker, unsigned client, const struct packe
 		check_honest_syn(checker, client, left, reason);
 		return;
 	}
-	if ((reason == REASON_ack_cookie_invalid || reason == REASON_stray_client) &&
+	if ((reason == REASON_ack_cookie_invalid || reason == REASON_stray_client ||
+			    reason == REASON_stray_reset) &&
 			is_good_proof(checker, round, packet, reason))
 		checker_fault(checker, (int)client, "good proof refused");
 	/* One not admitted has no numbers yet; an old connection of the tuple sees it outside. */

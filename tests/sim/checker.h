@@ -56,6 +56,7 @@ struct round {
 	bool was_refused;  /**< a SYN was */
 	bool was_reset;	   /**< a RST was sent to the client */
 	bool has_left;	   /**< the client's own RST ended its syn queue entry */
+	bool was_stray;	   /**< reset as a stray, since nothing it sent proved it */
 	bool was_flushed;  /**< its backend was, while it was under way */
 	unsigned answer_count;
 	struct answer answers[ANSWERS_MAX];

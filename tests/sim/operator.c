@@ -45,6 +45,7 @@ backend_config(const struct plan *plan, const struct queue_settings *queues, uns
 			.announced_mss = ip4 ? 1460 : 1440,
 			.announced_wscale = queues->announced_wscale,
 			.is_draining = queues->is_draining,
+			.stray = queues->resets_strays ? STRAY_RESET : STRAY_DROP,
 			.incarnation = 1,
 	};
 

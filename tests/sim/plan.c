@@ -140,6 +140,7 @@ draw_queues(struct queue_settings *queues, struct dice *dice)
 			.max_syn_backlog = syn_backlogs[dice_below(dice, 5)],
 			.connect_window = dice_chance(dice, 300) ? dice_between(dice, 1, 3) : 1024,
 			.early_data = (enum early_data)dice_below(dice, 3),
+			.resets_strays = dice_chance(dice, 400),
 	};
 }
 

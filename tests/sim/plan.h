@@ -50,6 +50,7 @@ struct queue_settings {
 	enum queue_rules rules;
 	uint8_t announced_wscale;
 	bool is_draining;
+	bool resets_strays;
 	uint32_t backlog;
 	uint32_t max_syn_backlog;
 	uint32_t connect_window;
