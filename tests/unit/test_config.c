@@ -354,7 +354,7 @@ test_choices(void **state)
 			tested++;
 		}
 	}
-	assert_int_equal(tested, 3 + 2 + 4 + 2 + 3);
+	assert_int_equal(tested, 3 + 2 + 4 + 2 + 3 + 2 + 3);
 }
 
 /* 6. Strings of the greatest length are kept whole; one byte more is refused. */
