@@ -74,7 +74,7 @@ def pitfall_5_no_extra_trip(lab):
   expect_equal(counters["reasons"]["client_early"], 0, "segments dropped")
 
 
-@lab_test(relays=("server",))
+@lab_test(drivers=DRIVERS[:1], relays=("server",))
 def pitfall_5_held_while_slow(lab):
   """A server that answers after half a second, clients that say much at once and repeat it: what
   arrives is what they said; curl and nginx too, with every policy."""
