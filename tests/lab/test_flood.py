@@ -4,7 +4,7 @@
 import time
 
 import tcp
-from lab import (DRIVERS, ECHO_PORT, FAMILIES, FAMILY_NAME, WEB_PORT, expect, expect_equal, url,
+from lab import (DRIVERS, ECHO_PORT, FAMILIES, FAMILY_NAME, FOREIGN_PORT, WEB_PORT, expect, expect_equal, url,
   wait_until)
 from registry import EITHER, lab_test
 
@@ -83,3 +83,29 @@ def pitfall_24_nothing_logged(lab):
     expect_equal(flood.wait(30), 0, "exit status of the flood")
   expect(sluice.counters()["received"] > 4 * FLOOD_RATE, "hardly a packet arrived")
   expect_equal(sluice.process.err()[len(before):], "", "what was logged")
+
+
+@lab_test(drivers=DRIVERS[:1])
+def pitfall_23_full_transmit_ring(lab):
+  """The server's wire takes nothing, so that port's transmit ring fills up: what it refuses is
+  counted, no buffer is lost, the other port goes on, and when the wire is back so are the users."""
+  passing, asking = 20000, 5000
+  lab.start_nginx()
+  (lab.directory / "www" / "page").write_bytes(b"x" * 10000)
+  sluice = lab.start_sluice(tcp_syncookies=2)
+  lab.sluice_host.ip("link", "set", "s1", "down")
+  wait_until(lambda: "link is down" in sluice.process.err(), 5, "a message that the link is down")
+  for port, count in ((FOREIGN_PORT, passing), (WEB_PORT, asking)):
+    flood = lab.flood("syn", count, FLOOD_RATE, port=port)
+    expect_equal(flood.wait(30), 0, "exit status of the flood")
+  wait_until(lambda: sluice.reason("syn_cookie_sent") >= asking * 0.9, 5,
+    "nine SYNs of ten answered beside a full ring")
+  counters = sluice.counters()
+  forwarded = counters["reasons"]["pass_not_protected"]
+  refused = counters["ports"]["server"]["tx_refused"]
+  expect(forwarded - 4096 <= refused <= forwarded, f"{refused} refused of {forwarded} forwarded")
+  expect_equal(counters["ports"]["client"]["tx_refused"], 0, "refused by the client's port")
+  lab.sluice_host.ip("link", "set", "s1", "up")
+  done = lab.curl("--output", "/dev/null", "--max-time", "10", "--write-out", "%{http_code}",
+    url(FAMILIES[0], "page"))
+  expect_equal(done.stdout.strip(), "200", "answer after the wire came back")
