@@ -105,7 +105,7 @@ command_check(struct request *request)
 
 	if (notes == NULL)
 		return NULL;
-	if (!registry_check(request->env->registry, request->now, notes, &errors)) {
+	if (!registry_check(request->env->registry, notes, &errors)) {
 		json_decref(notes);
 		return request_refuse_errors(request, &errors);
 	}

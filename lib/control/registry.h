@@ -110,8 +110,7 @@ bool registry_reload(struct registry *registry, ticks_t now, ticks_t drain_deadl
 
 /** What registry_reload() would say now, without doing it. Notes that are no errors (backends that
  * would be added, removed, changed) go to notes, an array of strings, if that is not NULL. */
-bool registry_check(const struct registry *registry, ticks_t now, json_t *notes,
-		struct config_errors *errors);
+bool registry_check(const struct registry *registry, json_t *notes, struct config_errors *errors);
 
 /**
  * Sets one key of one serving backend, as a configuration file could for that backend, and

@@ -233,13 +233,11 @@ add_notes(json_t *notes, const json_t *names, const char *what)
 }
 
 bool
-registry_check(const struct registry *registry, ticks_t now, json_t *notes,
-		struct config_errors *errors)
+registry_check(const struct registry *registry, json_t *notes, struct config_errors *errors)
 {
 	struct change change;
 	bool accepted = change_read(registry, &change, errors);
 
-	(void)now;
 	if (accepted && notes != NULL) {
 		add_notes(notes, change.names.added, "added");
 		add_notes(notes, change.names.removed, "removed");

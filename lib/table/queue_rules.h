@@ -28,6 +28,7 @@ enum syn_outcome {
 	SYN_DROP_RESERVED,     /**< mode 0, last quarter: ListenDrops */
 };
 
+/** queue_rules_syn_limit() under any rules but today's kernel's, out of line. */
 uint32_t queue_rules_syn_limit_older(const struct backend_config *config);
 
 /** Entries that fit into the backend's syn queue under its queue_rules: full when as many are in

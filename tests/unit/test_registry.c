@@ -172,7 +172,7 @@ expect_refused(struct registry_world *w, const char *lines)
 	const struct memory before = remember(w);
 	struct config_errors errors[2];
 
-	assert_false(registry_check(&w->registry, w->now, NULL, &errors[0]));
+	assert_false(registry_check(&w->registry, NULL, &errors[0]));
 	assert_false(registry_reload(&w->registry, w->now, TICKS_NEVER, &errors[1]));
 	for (unsigned i = 0; i < 2; i++) {
 		const char *at = lines;
@@ -313,10 +313,10 @@ test_check(void **state)
 	registry_world_write(w,
 			"{'name': 'web', 'address': '10.0.0.2', 'port': 80, 'backlog': 9}," VPN,
 			"");
-	assert_true(registry_check(&w->registry, w->now, notes, &errors));
+	assert_true(registry_check(&w->registry, notes, &errors));
 	assert_int_equal(errors.count, 0);
 	expect_names(notes, "vpn: would be added mail: would be removed web: would be changed");
-	assert_true(registry_check(&w->registry, w->now, NULL, &errors));
+	assert_true(registry_check(&w->registry, NULL, &errors));
 	expect_unchanged(w, &before);
 	assert_int_equal(w->registry.last_reload.at, 0);
 	json_decref(notes);
