@@ -4,15 +4,17 @@
 Knows nothing of Sluice's code: frames are taken apart here, by struct. Both hosts' captures of one
 connection are then held against each other: what came out on one side must be what went in on the
 other, shifted by constants. Frames must be untagged, and the interface without offloads.
+tshark, which knows TCP but not what the other host saw, gives a second opinion.
 """
 
 import collections
 import socket
 import struct
+import subprocess
 import threading
 import time
 
-from lab import ETH_P_ALL, SOL_PACKET, expect, expect_equal
+from lab import ETH_P_ALL, SOL_PACKET, expect, expect_equal, run
 
 PACKET_STATISTICS = 6
 SO_RCVBUFFORCE = 33
@@ -22,6 +24,12 @@ FRAME_BYTES_MAX = 65536
 NANOSECONDS = 10 ** 9
 TSVAL_RACE_MS = 5  # by which a host that sends from two CPUs at once may go back by itself
 STAMPING_S = 0.2  # after which the kernel stamps frames when they pass, not when they are read
+
+PCAP_HEADER = struct.pack("=IHHiIII", 0xa1b23c4d, 2, 4, 0, 0, FRAME_BYTES_MAX, 1)  # ns, Ethernet
+
+# What tshark calls an error of whoever sent the segment, whatever was lost on the way.
+TSHARK_ERRORS = ("tcp.checksum.status == Bad", "ip.checksum.status == Bad", "_ws.malformed",
+  "tcp.option.len.invalid", "tcp.analysis.ack_lost_segment")
 
 FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
 OPTION_END, OPTION_NOP, OPTION_MSS, OPTION_SCALE, OPTION_SACK_OK, OPTION_SACK = 0, 1, 2, 3, 4, 5
@@ -128,6 +136,23 @@ class Capture:
       key = frozenset((segment.source, segment.destination))
       found.setdefault(key, []).append(segment)
     return found
+
+
+  def save(self, path):
+    """All frames as a capture file."""
+    with open(path, "wb") as file:
+      file.write(PCAP_HEADER)
+      for frame, time_ns in self.frames:
+        file.write(struct.pack("=IIII", *divmod(time_ns, NANOSECONDS), len(frame), len(frame)))
+        file.write(frame)
+
+
+def tshark_errors(path, port):
+  """The segments of a file that tshark finds wrong, as it describes them. port: one whose bytes
+  are no protocol that it might know."""
+  checksums = ("-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE")
+  return run("tshark", "-n", "-r", path, "-d", f"tcp.port=={port},data", *checksums, "-Y",
+    " || ".join(TSHARK_ERRORS), stderr=subprocess.PIPE).stdout.splitlines()
 
 
 class Side:

@@ -100,8 +100,8 @@ WORKER_CPU, OTHER_CPUS = cpus_shared_out()
 
 def run(*command, timeout=60, check=True, **options):
   """Runs a command to its end and returns it with its output as text."""
-  done = subprocess.run([str(word) for word in command], timeout=timeout, text=True,
-    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, **options)
+  done = subprocess.run([str(word) for word in command], timeout=timeout, text=True, check=False,
+    **{"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, **options})
   if check and done.returncode != 0:
     raise Failure(f"{' '.join(map(str, command))}: exit status {done.returncode}\n{done.stdout}")
   return done

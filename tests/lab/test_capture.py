@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What passes both hosts' interfaces is taken apart by an independent routine (capture.py): good
-checksums, consistent numbers, nothing before the proof, and the same segments on both sides."""
+"""What passes both hosts' interfaces is taken apart by an independent routine (capture.py) and by
+tshark: good checksums, consistent numbers, nothing before the proof, the same segments on both sides."""
 
 import socket
 import time
 
 import tcp
-from capture import OPTION_TIMESTAMP, Capture, check_all, check_splice
+from capture import OPTION_TIMESTAMP, Capture, check_all, check_splice, tshark_errors
 from lab import ECHO_PORT, FAMILIES, Failure, expect, expect_equal, wait_until
 from registry import lab_test
 from test_loss import AT_RANDOM, lose
@@ -53,6 +53,10 @@ def captured(lab, mode, with_resets=True):
   time.sleep(0.1)
   connections, compared = check_all(*taps)
   print(f"{connections} connections, {compared} segments compared")
+  for name, tap in zip(("client", "server"), taps if lab.driver == "af_packet" else ()):
+    path = lab.directory / f"{name}{mode}.pcap"
+    tap.save(path)
+    expect_equal(tshark_errors(path, ECHO_PORT), [], f"errors that tshark sees at the {name}")
   expect_equal(connections, made, "connections in both captures")
   expect(compared > made * 10, f"only {compared} segments compared")
   sluice.stop()
@@ -126,6 +130,11 @@ def checker_sees_faults(lab):
   altered = {name: [*far[:middle], fault(far[middle]), *far[middle + 1:]]
     for name, fault in FAULTS.items()}
   altered["proof"] = [far[0]._replace(time_ns=near[0].time_ns), *far[1:]]
+  frame, time_ns = taps[1].frames[len(taps[1].frames) // 2]
+  taps[1].frames.append((frame[:-1] + bytes([frame[-1] ^ 1]), time_ns))
+  taps[1].save(lab.directory / "altered.pcap")
+  expect_equal(len(tshark_errors(lab.directory / "altered.pcap", ECHO_PORT)), 1,
+    "segments that tshark finds wrong among one altered and those that passed")
   for name, segments in altered.items():
     try:
       check_splice(near, segments)
