@@ -241,15 +241,18 @@ loop_run(void *argument)
 	struct loop *loop = argument;
 	enum side first = SIDE_CLIENT;
 
-	loop->last = clock_at(&loop->clock, rte_rdtsc());
+	progress_go(&loop->progress, clock_at(&loop->clock, rte_rdtsc()));
 	while (!__atomic_load_n(loop->stop, __ATOMIC_RELAXED)) {
 		const ticks_t read = clock_at(&loop->clock, rte_rdtsc());
-		const ticks_t now = read > loop->last ? read : loop->last;
+		const ticks_t last = loop->progress.at;
+		const ticks_t now = read > last ? read : last;
 		bool more_waits;
 
-		if (UNLIKELY(now - loop->last > PAUSE_TICKS))
+		if (UNLIKELY(now - last > PAUSE_TICKS)) {
 			loop->hold = HOLD_ITERATIONS;
-		loop->last = now;
+			progress_pause(&loop->progress, now - last);
+		}
+		progress_go(&loop->progress, now);
 
 		more_waits = loop_poll(loop, first, now);
 		first = side_other(first);

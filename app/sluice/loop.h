@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "proxy/worker.h"
 #include "steer.h"
+#include "table/progress.h"
 
 struct rte_mbuf;
 struct rte_mempool;
@@ -45,8 +46,9 @@ struct loop {
 	struct lane lanes[SIDE_COUNT];
 	struct burst burst;
 	uint64_t steered; /**< packets handed to other workers. Any thread may counter_read() */
-	ticks_t last;	  /**< time of the iteration before */
-	unsigned hold;	  /**< iterations for which timers still have to wait */
+	struct progress progress; /**< the time of the iteration before, and pauses. Any thread may
+				     read */
+	unsigned hold;		  /**< iterations for which timers still have to wait */
 	/* The control thread's, except for what a posted letter leaves to the worker. */
 	struct inspect *inspect; /**< the letter-box: NULL, or the letter */
 	struct inspect letter;

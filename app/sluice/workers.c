@@ -132,7 +132,9 @@ loop_build(struct workers *workers, unsigned index, const struct config *config,
 			.cpu = cpu,
 			.counters = worker_counters(loop->worker),
 			.backends = worker_backend_counters(loop->worker, 0),
+			.watch = &workers->watches[index],
 	};
+	workers->watches[index] = (struct watchdog){.progress = &loop->progress};
 	return true;
 }
 
@@ -206,6 +208,12 @@ workers_now(const struct workers *workers)
 	return clock_at(&workers->clock, rte_rdtsc());
 }
 
+static double
+seconds(ticks_t time)
+{
+	return (double)time / TICKS_PER_S;
+}
+
 /* True when the posted letter was answered; false when that takes too long. */
 static bool
 answer_wait(const struct workers *workers, const struct inspect *letter)
@@ -244,6 +252,33 @@ workers_ask(struct workers *workers, unsigned worker, struct inspect *letter)
 	loop->letter_is_out = false;
 	*letter = loop->letter;
 	return true;
+}
+
+bool
+workers_watch(struct workers *workers, ticks_t limit)
+{
+	const ticks_t now = workers_now(workers);
+	bool all_work = true;
+
+	for (unsigned i = 0; i < workers->running; i++) {
+		struct watchdog *watch = &workers->watches[i];
+
+		switch (watchdog_look(watch, limit, now)) {
+		case WATCHDOG_STALLED:
+			say("workers.cpus[%u]: the worker on CPU %u has made no progress for %.1f "
+			    "s",
+					i, workers->stats[i].cpu, seconds(now - watch->since));
+			break;
+		case WATCHDOG_RESUMED:
+			say("workers.cpus[%u]: the worker on CPU %u goes on after %.1f s", i,
+					workers->stats[i].cpu, seconds(watch->lasted));
+			break;
+		case WATCHDOG_NOTHING:
+			break;
+		}
+		all_work &= !watchdog_is_stalled(watch);
+	}
+	return all_work;
 }
 
 void

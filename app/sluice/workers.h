@@ -22,9 +22,10 @@ struct workers {
 	struct clock clock;			/**< the same for all */
 	struct loop *loops[CONFIG_WORKERS_MAX]; /**< each on its worker's node */
 	struct stats_worker stats[CONFIG_WORKERS_MAX];
-	const struct snapshot *snapshot; /**< what workers load; the registry's */
-	struct rte_rcu_qsbr *qsbr;	 /**< thread i is worker i */
-	struct backend_shared *shared;	 /**< by all workers, by backend slot */
+	struct watchdog watches[CONFIG_WORKERS_MAX]; /**< the control thread's */
+	const struct snapshot *snapshot;	     /**< what workers load; the registry's */
+	struct rte_rcu_qsbr *qsbr;		     /**< thread i is worker i */
+	struct backend_shared *shared;		     /**< by all workers, by backend slot */
 	struct sluice_limits limits;
 	struct steer steer;
 };
@@ -53,6 +54,12 @@ ticks_t workers_now(const struct workers *workers);
  * at once. Control thread only.
  */
 bool workers_ask(struct workers *workers, unsigned worker, struct inspect *letter);
+
+/**
+ * A few times a second: says which workers have made no progress for limit (0: none), and which go
+ * on again. True when none stands still. Control thread only.
+ */
+bool workers_watch(struct workers *workers, ticks_t limit);
 
 /** Stops and joins them, frees the packets on their way between them, and lets the ports give
  * back what was sent. Counters stay readable. */

@@ -22,6 +22,8 @@ struct command_env {
 	/** What only the appliance knows, as an object ("ports", "mbufs", "steered"): a new
 	 * reference, or NULL. May itself be NULL. */
 	json_t *(*appliance)(void *context);
+	/** Told before and after a reload is tried. May be NULL. */
+	void (*reloading)(void *context, bool begins);
 };
 
 /**

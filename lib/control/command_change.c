@@ -76,16 +76,23 @@ command_set(struct request *request)
 json_t *
 command_reload(struct request *request)
 {
-	struct registry *registry = request->env->registry;
+	const struct command_env *env = request->env;
+	struct registry *registry = env->registry;
 	struct config_errors errors;
 	json_int_t deadline_s;
+	bool accepted;
 
 	if (!request_integer(request, "drain_deadline_s", 0, DRAIN_DEADLINE_S_MAX, -1, &deadline_s))
 		return NULL;
-	if (!registry_reload(registry, request->now,
-			    deadline_s < 0 ? TICKS_NEVER
-					   : request->now + (ticks_t)deadline_s * TICKS_PER_S,
-			    &errors))
+	if (env->reloading != NULL)
+		env->reloading(env->context, true);
+	accepted = registry_reload(registry, request->now,
+			deadline_s < 0 ? TICKS_NEVER
+				       : request->now + (ticks_t)deadline_s * TICKS_PER_S,
+			&errors);
+	if (env->reloading != NULL)
+		env->reloading(env->context, false);
+	if (!accepted)
 		return request_refuse_errors(request, &errors);
 	config_errors_free(&errors);
 	/* Copies: the registry goes on owning, and changing, its own. */

@@ -45,7 +45,8 @@ struct config {
 	unsigned worker_cpus[CONFIG_WORKERS_MAX]; /**< distinct */
 	unsigned control_cpu;
 	char *control_socket;
-	uint32_t drain_s; /**< how long a removed backend may drain; 0: for ever */
+	uint32_t drain_s;    /**< how long a removed backend may drain; 0: for ever */
+	uint32_t watchdog_s; /**< a worker without progress for so long is told of; 0: none is */
 	struct timeouts timeouts;
 	char *secret_file; /**< NULL: a random secret per start */
 	unsigned eal_count;

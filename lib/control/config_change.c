@@ -179,6 +179,7 @@ config_follow(struct config *config, struct config *next)
 	char *secret_file = config->secret_file;
 
 	config->drain_s = next->drain_s;
+	config->watchdog_s = next->watchdog_s;
 	config->timeouts = next->timeouts;
 	config->secret_file = next->secret_file;
 	config->backends = next->backends;

@@ -78,6 +78,8 @@ static const struct config_key keys[] = {
 				AT(struct config, control_socket)},
 		{CONFIG_SCOPE_CONTROL, "drain_s", CONFIG_INTEGER, .is_live = true, .max = 86400,
 				AT(struct config, drain_s)},
+		{CONFIG_SCOPE_CONTROL, "watchdog_s", CONFIG_INTEGER, .is_live = true, .max = 3600,
+				.initial = 2, AT(struct config, watchdog_s)},
 
 		{CONFIG_SCOPE_TOP, "eal", CONFIG_ARGUMENTS, .max = CONFIG_ARGUMENTS_MAX,
 				AT(struct config_draft, config.eal)},

@@ -210,6 +210,7 @@ doctor_json(const struct history *history, const struct registry *registry, tick
 	json_t *findings = NULL;
 
 	if (find_backends(registry, history, now, found, &backends) == 0 &&
+			doctor_workers(registry, now, found) == 0 &&
 			find_common(registry, history, now, found) == 0)
 		findings = sorted(found);
 	json_decref(found);

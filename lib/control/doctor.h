@@ -14,6 +14,7 @@
  *	ACKs that prove nothing, far more than proofs: nobody is lost      forged-acks
  *	proofs without room in a worker's table                            connection-table-full
  *	packets not made for lack of buffers                               out-of-buffers
+ *	a worker makes no progress                                         worker-stalled
  */
 #ifndef SLUICE_CONTROL_DOCTOR_H
 #define SLUICE_CONTROL_DOCTOR_H

@@ -66,4 +66,7 @@ int doctor_syn(const struct registry *registry, const struct slot *slot,
 		const struct history_slot *past, bool is_backend_ill, ticks_t now,
 		json_t *findings);
 
+/** Adds workers that stand still, or did so within the last minute. -1 when out of memory. */
+int doctor_workers(const struct registry *registry, ticks_t now, json_t *findings);
+
 #endif

@@ -105,6 +105,20 @@ put_emitted(json_t *object, const struct worker_counters *sum)
 	return failed | put(object, "emitted", emitted);
 }
 
+static unsigned
+put_watch(json_t *object, const struct watchdog *watch)
+{
+	unsigned failed = 0;
+
+	if (watch == NULL)
+		return 0;
+	failed |= put(object, "stalled", json_boolean(watchdog_is_stalled(watch)));
+	failed |= put_count(object, "stalls", watch->stalls);
+	failed |= put_count(object, "pauses", progress_pauses(watch->progress));
+	return failed |
+	       put_count(object, "paused_ms", progress_paused(watch->progress) / TICKS_PER_MS);
+}
+
 static json_t *
 worker_json(const struct stats_worker *worker)
 {
@@ -121,6 +135,7 @@ worker_json(const struct stats_worker *worker)
 	failed |= put_count(object, "connections", counters.connections);
 	failed |= put_count(object, "early_held", counters.early_held);
 	failed |= put_count(object, "ticks_late", counters.ticks_late);
+	failed |= put_watch(object, worker->watch);
 	if (failed == 0)
 		return object;
 	json_decref(object);

@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 
+#include "control/watchdog.h"
 #include "table/counters.h"
 #include "table/snapshot.h"
 
@@ -16,6 +17,7 @@ struct stats_worker {
 	unsigned cpu;
 	const struct worker_counters *counters;
 	const struct backend_counters *backends;
+	const struct watchdog *watch; /**< NULL until its tables exist */
 };
 
 struct registry;
@@ -28,7 +30,8 @@ void stats_sum(const struct registry *registry, struct worker_counters *sum);
  * {"generation": n, "received": n, "connections": n,
  *  "total": {COUNTER: n, ...}, "backends": {NAME: {COUNTER: n, ...}}, "reasons": {REASON: n, ...},
  *  "emitted": {NAME: n, ..., "failed": n}, "workers": [{"cpu": n, "received": {"client": n,
- * "server": n}, "connections": n, ...}]} A new reference, or NULL when out of memory. NAME is what
+ * "server": n}, "connections": n, ..., "stalled": bool, "stalls": n, "pauses": n, "paused_ms":
+ * n}]} A new reference, or NULL when out of memory. NAME is what
  * registry_name() says; "total" counts removed backends too. The appliance adds "ports" and
  * "mbufs".
  */

@@ -18,6 +18,8 @@ struct fuzz_world {
 	struct registry registry;
 	struct worker_counters worker_counters[WORKERS];
 	struct backend_counters counters[WORKERS][SLOTS];
+	struct progress progress[WORKERS];
+	struct watchdog watches[WORKERS];
 	struct stats_worker workers[WORKERS];
 	struct backend_shared shared[SLOTS];
 	const struct snapshot *where;
@@ -81,12 +83,16 @@ world_open(struct fuzz_world *w)
 	char message[256];
 
 	memset(w, 0, sizeof(*w));
-	for (unsigned i = 0; i < WORKERS; i++)
-		w->workers[i] = (struct stats_worker){i, &w->worker_counters[i], w->counters[i]};
+	for (unsigned i = 0; i < WORKERS; i++) {
+		w->watches[i].progress = &w->progress[i];
+		w->workers[i] = (struct stats_worker){
+				i, &w->worker_counters[i], w->counters[i], &w->watches[i]};
+	}
 	/* Some trouble for doctor to look at. */
 	w->counters[0][0].values[COUNTER_ListenOverflows] = 9;
 	w->counters[0][0].values[COUNTER_TCPReqQFullDoCookies] = 9;
 	w->worker_counters[0].reasons[REASON_stray_client] = 1000;
+	w->watches[1].since = 1;
 	/* A file that is never there: reloads fail in the reading. */
 	ENSURE(registry_init(&w->registry, &env, "/nonexistent/sluice.json",
 			config_parse("fuzz.json", file, strlen(file), &errors), TICKS_PER_S,

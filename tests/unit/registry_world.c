@@ -64,10 +64,13 @@ registry_world_new(const char *backends, struct rte_rcu_qsbr *qsbr)
 	w->now = START;
 	w->secret = (struct siphash_key){1, 2};
 	w->flush_ends = true;
-	for (unsigned i = 0; i < WORLD_WORKERS; i++)
+	for (unsigned i = 0; i < WORLD_WORKERS; i++) {
+		w->watches[i].progress = &w->progress[i];
 		w->workers[i] = (struct stats_worker){.cpu = i,
 				.counters = &w->worker_counters[i],
-				.backends = w->counters[i]};
+				.backends = w->counters[i],
+				.watch = &w->watches[i]};
+	}
 	registry_world_write(w, backends, "");
 	config = config_load(w->path, &errors);
 	assert_non_null(config);

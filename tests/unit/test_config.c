@@ -68,6 +68,7 @@ test_defaults(void **state)
 	assert_int_equal(config->syn_entries_per_worker, 65536);
 	assert_int_equal(config_early_packets(config), 4096);
 	assert_int_equal(config->drain_s, 0);
+	assert_int_equal(config->watchdog_s, 2);
 	for (unsigned i = 0; i < TIMEOUT_COUNT; i++)
 		assert_int_equal(config->timeouts.s[i], timeouts_default().s[i]);
 	assert_int_equal(config->mbufs, 65536);
@@ -111,7 +112,8 @@ test_everything(void **state)
 			"   \"checksum\": \"partial\", \"mtu\": 0,\n"
 			"   \"qinq_outer\": \"0x88a8\"}},\n"
 			" \"workers\": {\"cpus\": [5, 2, 1023]}, \"eal\": [\"-n\", \"4\"],\n"
-			" \"control\": {\"cpu\": 5, \"socket\": \"/tmp/x\", \"drain_s\": 60},\n"
+			" \"control\": {\"cpu\": 5, \"socket\": \"/tmp/x\", \"drain_s\": 60,\n"
+			"  \"watchdog_s\": 0},\n"
 			" \"limits\": {\"connections_per_worker\": 10,\n"
 			"  \"ipv6_connections_per_worker\": 0,\n"
 			"  \"syn_entries_per_worker\": 0},\n"
@@ -156,6 +158,7 @@ test_everything(void **state)
 	assert_int_equal(config->control_cpu, 5);
 	assert_string_equal(config->control_socket, "/tmp/x");
 	assert_int_equal(config->drain_s, 60);
+	assert_int_equal(config->watchdog_s, 0);
 	assert_int_equal(config->syn_entries_per_worker, 0);
 	/* An eighth of the packet buffers, over three workers. */
 	assert_int_equal(config_early_packets(config), config->mbufs / 24);
@@ -327,7 +330,7 @@ test_integers(void **state)
 			expect_range(CONFIG_SCOPE_BACKEND, &keys[i]);
 		tested++;
 	}
-	assert_int_equal(tested, 30);
+	assert_int_equal(tested, 31);
 }
 
 /* 5. Every string of every choice means its own enumerator. */

@@ -285,7 +285,7 @@ static const struct bad key_cases[] = {
 				 "0..86400)",
 						"f:3: control.drain: unknown key; did you mean "
 						"'drain_s'? (value 1; allowed cpu, socket, "
-						"drain_s)"}},
+						"drain_s, watchdog_s)"}},
 		{49, WITH("'limits': {'syn_entries_per_worker': 4194305}"),
 				{"f:2: limits.syn_entries_per_worker: out of range (value 4194305; "
 				 "allowed 0 or 64..4194304)"}},

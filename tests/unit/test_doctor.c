@@ -540,6 +540,36 @@ test_limits(void **state)
 	stage_close(&stage);
 }
 
+/* 16a. A worker that stands still is an outage; one that did so lately, a warning for a minute. */
+static void
+test_worker_stalled(void **state)
+{
+	struct stage stage = stage_open("");
+	struct watchdog *watch = &stage.world->watches[1];
+	const json_t *finding;
+
+	(void)state;
+	play(&stage, &calm, 10);
+	watch->since = stage.world->now - 3 * TICKS_PER_S;
+	watch->stalls = 5;
+	assert_int_equal(json_array_size(examine(&stage)), 1);
+	finding = json_array_get(examine(&stage), 0);
+	assert_string_equal(text_at(finding, "cause"), "worker-stalled");
+	assert_string_equal(text_at(finding, "severity"), "outage");
+	assert_int_equal(number_at(finding, "since_s"), 3);
+	assert_true(says(finding, "Worker 1 on CPU 1 has made no progress for 3 s"));
+	assert_int_equal(number_at(json_object_get(finding, "numbers"), "stalls"), 5);
+	watch->since = 0;
+	watch->ended = stage.world->now;
+	watch->lasted = 4 * TICKS_PER_S;
+	finding = json_array_get(examine(&stage), 0);
+	assert_string_equal(text_at(finding, "severity"), "warning");
+	assert_true(says(finding, "stood still for 4 s"));
+	play(&stage, &calm, 60);
+	expect_healthy(&stage);
+	stage_close(&stage);
+}
+
 /* 17. The cure taken: what was before does not count any more; what goes on does. */
 static void
 test_cured(void **state)
@@ -606,6 +636,7 @@ main(void)
 			cmocka_unit_test(test_flood),
 			cmocka_unit_test(test_forged),
 			cmocka_unit_test(test_limits),
+			cmocka_unit_test(test_worker_stalled),
 			cmocka_unit_test(test_cured),
 			cmocka_unit_test(test_new_backend),
 	};

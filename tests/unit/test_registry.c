@@ -262,13 +262,15 @@ test_restart(void **state)
 	expect_refused(w, ": eal: changed from [] to [\"-n\", \"4\"]: needs a restart");
 	/* What does not: everything else. */
 	registry_world_write(w, WEB,
-			", 'control': {'drain_s': 5}, 'keys': {'secret_file': '/k'},"
+			", 'control': {'drain_s': 5, 'watchdog_s': 9}, 'keys': {'secret_file': "
+			"'/k'},"
 			"'queues': {'connect_window': 1}, 'timeouts': {'closing_s': 9}");
 	registry_world_reload(w);
 	assert_int_equal(snapshot_timeouts(w->where)->s[TIMEOUT_CLOSING], 9);
 	assert_int_equal(
 			snapshot_timeouts(w->where)->s[TIMEOUT_HALF_CLOSED], TIMEOUT_ESTABLISHED_S);
 	assert_int_equal(w->registry.config->drain_s, 5);
+	assert_int_equal(w->registry.config->watchdog_s, 9);
 	assert_string_equal(w->registry.config->secret_file, "/k");
 	assert_true(snapshot_has_foreign_cookies(w->where));
 	assert_int_equal(snapshot_at(w->where, 0)->connect_window, 1);

@@ -58,6 +58,10 @@ world_new(void)
 						number(KIND_BACKEND + slot, i, w);
 		}
 		world->workers[w].cpu = 10 + w;
+		world->progress[w].pauses = number(KIND_OTHER, 4, w);
+		world->progress[w].paused = number(KIND_OTHER, 5, w) * TICKS_PER_MS;
+		world->watches[w].stalls = number(KIND_OTHER, 6, w);
+		world->watches[w].since = w;
 	}
 	return world;
 }
@@ -123,6 +127,10 @@ expect_workers(const json_t *stats)
 		assert_int_equal(at(worker, "connections"), number(KIND_OTHER, 1, w));
 		assert_int_equal(at(worker, "ticks_late"), number(KIND_OTHER, 2, w));
 		assert_int_equal(at(worker, "early_held"), number(KIND_OTHER, 3, w));
+		assert_int_equal(at(worker, "pauses"), number(KIND_OTHER, 4, w));
+		assert_int_equal(at(worker, "paused_ms"), number(KIND_OTHER, 5, w));
+		assert_int_equal(at(worker, "stalls"), number(KIND_OTHER, 6, w));
+		assert_int_equal(json_is_true(json_object_get(worker, "stalled")), w == 1);
 		assert_int_equal(at(received, "client"), number(KIND_RECEIVED, SIDE_CLIENT, w));
 		assert_int_equal(at(received, "server"), number(KIND_RECEIVED, SIDE_BACKEND, w));
 	}
