@@ -8,6 +8,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -43,6 +45,8 @@ struct control_socket {
 	struct sockaddr_un address;
 	dev_t device; /* of the file we made */
 	ino_t inode;
+	char problem[256]; /* why the file could not be made again, as said last; empty: it is there
+			    */
 	int fd;
 	uint64_t paused_ms; /* until then nobody is accepted; 0: not paused */
 	size_t unsent;	    /* bytes of all peers */
@@ -50,21 +54,32 @@ struct control_socket {
 	struct socket_peer *peers[CONTROL_SOCKET_PEERS];
 };
 
-static bool
-folder_make(const char *path)
+/* Notes why the file can't be had; false. */
+__attribute__((format(printf, 2, 3))) static bool
+refuse(struct control_socket *server, const char *format, ...)
 {
-	char folder[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(server->problem, sizeof(server->problem), format, arguments);
+	va_end(arguments);
+	return false;
+}
+
+static bool
+folder_make(struct control_socket *server)
+{
+	char folder[sizeof(server->address.sun_path)];
 	char *slash;
 
-	strcpy(folder, path);
+	strcpy(folder, server->address.sun_path);
 	slash = strrchr(folder, '/');
 	if (slash == NULL || slash == folder)
 		return true;
 	*slash = '\0';
 	if (mkdir(folder, 0755) == 0 || errno == EEXIST)
 		return true;
-	say("control.socket: %s: can't make its folder: %s", path, strerror(errno));
-	return false;
+	return refuse(server, "can't make its folder: %s", strerror(errno));
 }
 
 /* True when somebody takes connections at the address. */
@@ -85,48 +100,64 @@ is_alive(const struct sockaddr_un *address)
 
 /* Makes way for our own file where there is one that nobody needs. */
 static bool
-file_clear(const struct sockaddr_un *address)
+file_clear(struct control_socket *server)
 {
-	const char *path = address->sun_path;
+	const char *path = server->address.sun_path;
 	struct stat file;
 
 	if (lstat(path, &file) != 0)
 		return true;
-	if (!S_ISSOCK(file.st_mode)) {
-		say("control.socket: %s exists and is no socket; remove it, or choose another path",
-				path);
-		return false;
-	}
-	if (is_alive(address)) {
-		say("control.socket: %s: another process listens there; stop it, or choose another "
-		    "path",
-				path);
-		return false;
-	}
+	if (!S_ISSOCK(file.st_mode))
+		return refuse(server, "exists and is no socket; remove it, or choose another path");
+	if (is_alive(&server->address))
+		return refuse(server, "another process listens there; stop it, or choose another "
+				      "path");
 	if (unlink(path) == 0)
 		return true;
-	say("control.socket: %s: can't replace the file left there: %s", path, strerror(errno));
-	return false;
+	return refuse(server, "can't replace the file left there: %s", strerror(errno));
 }
 
-/* bind() gives the file the mode of the socket's own inode, so it never has another. */
+/* bind() gives the file the mode of the socket's own inode, so it never has another. What the
+ * server had before stays as it is until all went well. */
 static bool
 listen_at(struct control_socket *server)
 {
 	const struct sockaddr_un *address = &server->address;
+	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	bool is_bound = false;
 	struct stat file;
 
-	server->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (server->fd >= 0 && fchmod(server->fd, 0600) == 0 &&
-			bind(server->fd, (const struct sockaddr *)address, sizeof(*address)) == 0 &&
-			lstat(address->sun_path, &file) == 0) {
+	if (fd >= 0 && fchmod(fd, 0600) == 0)
+		is_bound = bind(fd, (const struct sockaddr *)address, sizeof(*address)) == 0;
+	if (is_bound && lstat(address->sun_path, &file) == 0 && listen(fd, BACKLOG) == 0) {
+		if (server->fd >= 0)
+			close(server->fd);
+		server->fd = fd;
 		server->device = file.st_dev;
 		server->inode = file.st_ino;
-		if (listen(server->fd, BACKLOG) == 0)
-			return true;
+		return true;
 	}
-	say("control.socket: %s: can't listen: %s", address->sun_path, strerror(errno));
+	refuse(server, "can't listen: %s", strerror(errno));
+	if (is_bound)
+		unlink(address->sun_path);
+	if (fd >= 0)
+		close(fd);
 	return false;
+}
+
+static bool
+file_make(struct control_socket *server)
+{
+	return folder_make(server) && file_clear(server) && listen_at(server);
+}
+
+static bool
+file_is_ours(const struct control_socket *server)
+{
+	struct stat file;
+
+	return server->fd >= 0 && lstat(server->address.sun_path, &file) == 0 &&
+	       file.st_dev == server->device && file.st_ino == server->inode;
 }
 
 struct control_socket *
@@ -146,10 +177,29 @@ control_socket_open(const char *path, const struct command_env *env)
 		return NULL;
 	}
 	strcpy(server->address.sun_path, path);
-	if (folder_make(path) && file_clear(&server->address) && listen_at(server))
+	if (file_make(server))
 		return server;
+	say("control.socket: %s: %s", path, server->problem);
 	control_socket_close(server);
 	return NULL;
+}
+
+void
+control_socket_watch(struct control_socket *server)
+{
+	char before[sizeof(server->problem)];
+
+	if (file_is_ours(server))
+		return;
+	strcpy(before, server->problem);
+	if (file_make(server)) {
+		say("control.socket: %s: the file was gone; it is there again",
+				server->address.sun_path);
+		server->problem[0] = '\0';
+	} else if (strcmp(before, server->problem) != 0) {
+		/* Tried again and again, said once. */
+		say("control.socket: %s: lost: %s", server->address.sun_path, server->problem);
+	}
 }
 
 static void
@@ -163,17 +213,14 @@ peer_free(struct socket_peer *peer)
 void
 control_socket_close(struct control_socket *server)
 {
-	struct stat file;
-
 	if (server == NULL)
 		return;
 	for (unsigned i = 0; i < server->count; i++)
 		peer_free(server->peers[i]);
+	if (file_is_ours(server))
+		unlink(server->address.sun_path);
 	if (server->fd >= 0)
 		close(server->fd);
-	if (server->inode != 0 && lstat(server->address.sun_path, &file) == 0 &&
-			file.st_dev == server->device && file.st_ino == server->inode)
-		unlink(server->address.sun_path);
 	free(server);
 }
 

@@ -25,6 +25,10 @@ struct control_socket *control_socket_open(const char *path, const struct comman
 /** Hangs up and removes the file, if it is still ours. NULL is allowed. */
 void control_socket_close(struct control_socket *socket);
 
+/** Once a second or so: makes the file again when it was removed or replaced, and says so; while
+ * another process listens there, says that once. Peers keep their connections. */
+void control_socket_watch(struct control_socket *socket);
+
 /** What to poll() for now: fills fds, returns how many. */
 unsigned control_socket_fds(
 		const struct control_socket *socket, struct pollfd fds[CONTROL_SOCKET_FDS]);

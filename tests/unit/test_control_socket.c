@@ -418,6 +418,66 @@ test_file_replaced(void **state)
 	place_free(place);
 }
 
+/* 11. The file is removed, or replaced by what nobody needs: made again, and peers notice nothing.
+ */
+static void
+test_file_gone(void **state)
+{
+	struct place *place = place_new();
+	int before = dial(place), after;
+	char folder[80], text[4096];
+
+	(void)state;
+	serve(place);
+	control_socket_watch(place->server);
+	assert_string_equal(said, "");
+	snprintf(folder, sizeof(folder), "%s/new", place->folder);
+	assert_int_equal(unlink(place->path), 0);
+	assert_int_equal(rmdir(folder), 0);
+	control_socket_watch(place->server);
+	assert_non_null(strstr(said, "it is there again"));
+	after = dial(place);
+	put(before, PING);
+	put(after, PING);
+	serve(place);
+	assert_int_equal(count_lines(get(before, text, sizeof(text))), 1);
+	assert_int_equal(count_lines(get(after, text, sizeof(text))), 1);
+	close(before);
+	close(after);
+	place_free(place);
+}
+
+/* 12. Somebody else took the path: said once, left alone, and taken back when it is free. */
+static void
+test_file_taken(void **state)
+{
+	struct place *place = place_new();
+	struct control_socket *other;
+
+	(void)state;
+	assert_int_equal(unlink(place->path), 0);
+	other = control_socket_open(place->path, &place->env);
+	assert_non_null(other);
+	said[0] = '\0';
+	control_socket_watch(place->server);
+	assert_non_null(strstr(said, "another process listens there"));
+	said[0] = '\0';
+	for (unsigned i = 0; i < 100; i++)
+		control_socket_watch(place->server);
+	assert_string_equal(said, "");
+	control_socket_close(other);
+	control_socket_watch(place->server);
+	assert_non_null(strstr(said, "it is there again"));
+	assert_int_equal(unlink(place->path), 0);
+	fclose(fopen(place->path, "w"));
+	control_socket_watch(place->server);
+	assert_non_null(strstr(said, "is no socket"));
+	assert_int_equal(unlink(place->path), 0);
+	control_socket_watch(place->server);
+	assert_int_equal(access(place->path, F_OK), 0);
+	place_free(place);
+}
+
 int
 main(void)
 {
@@ -432,6 +492,8 @@ main(void)
 			cmocka_unit_test(test_idle),
 			cmocka_unit_test(test_path_taken),
 			cmocka_unit_test(test_file_replaced),
+			cmocka_unit_test(test_file_gone),
+			cmocka_unit_test(test_file_taken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
