@@ -1,16 +1,61 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One write per line, so that lines of several threads never mix. */
+/*
+ * One write per line, so that lines of several threads never mix. A log that takes nothing (a full
+ * disk, a pipe whose reader hangs) costs lines, never more than a moment of time; when it takes
+ * lines again, the first says how many are missing. That count is the process's, as standard error
+ * is.
+ */
 #include "say.h"
 
+#include <poll.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#define WAIT_MS 20
+#define LINE_BYTES 1024 /* below PIPE_BUF: a pipe that poll() calls writable takes it at once */
+
+static unsigned lines_lost;
+static bool is_torn; /* the last line written was cut off */
+
+/* True when all of it was written. */
+static bool
+line_write(const char *line)
+{
+	struct pollfd writable = {.fd = STDERR_FILENO, .events = POLLOUT};
+	const size_t length = strlen(line);
+	ssize_t n;
+
+	if (poll(&writable, 1, WAIT_MS) == 0)
+		return false;
+	n = write(STDERR_FILENO, line, length);
+	is_torn |= n > 0 && (size_t)n < length;
+	return n == (ssize_t)length;
+}
+
+/* True when nothing is missing before the next line, or what is was told. */
+static bool
+gap_tell(void)
+{
+	char line[LINE_BYTES];
+
+	if (lines_lost == 0)
+		return true;
+	snprintf(line, sizeof(line), "%ssluice: %u lines of log could not be written here\n",
+			is_torn ? "\n" : "", lines_lost);
+	if (!line_write(line))
+		return false;
+	lines_lost = 0;
+	is_torn = false;
+	return true;
+}
+
 void
 say(const char *format, ...)
 {
-	char line[1024] = "sluice: ";
+	char line[LINE_BYTES] = "sluice: ";
 	const size_t prefix = strlen(line);
 	va_list arguments;
 
@@ -19,6 +64,6 @@ say(const char *format, ...)
 	va_end(arguments);
 
 	strcat(line, "\n");
-	if (write(STDERR_FILENO, line, strlen(line)) < 0)
-		return; /* nobody listens, and there is nobody else to tell */
+	if (!gap_tell() || !line_write(line))
+		lines_lost++;
 }
