@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Never waits longer than until the next look at the ports. */
+/* Never waits longer than until the next look at ports or workers. */
 #include "control.h"
 
 #include <poll.h>
+#include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <rte_common.h>
+
+#include "notify.h"
 #include "signals.h"
 
 #define WATCH_INTERVAL_MS 1000
+#define WORKERS_INTERVAL_MS UINT64_C(250) /* finer than control.watchdog_s by far */
 
 static uint64_t
 monotonic_ms(void)
@@ -43,6 +48,31 @@ appliance(void *context)
 	const struct control *control = context;
 
 	return report_json(&control->report);
+}
+
+/* How things are, for the service manager. */
+static void
+status_tell(const struct control *control, void (*tell)(const char *status))
+{
+	const struct registry *registry = &control->registry;
+	const bool refused = registry->last_reload.at != 0 && !registry->last_reload.accepted;
+	char status[256];
+
+	snprintf(status, sizeof(status), "%u workers, %u backends, configuration %llu%s%s",
+			control->workers->count, registry->config->backend_count,
+			(unsigned long long)registry->config_generation,
+			refused ? "; the last reload was refused" : "",
+			control->all_work ? "" : "; a worker makes no progress");
+	tell(status);
+}
+
+static void
+reloading(void *context, bool begins)
+{
+	if (begins)
+		notify_reloading();
+	else
+		status_tell(context, notify_ready);
 }
 
 static bool
@@ -87,6 +117,7 @@ control_open(struct control *control, const char *path, struct config *config)
 			.registry = &control->registry,
 			.history = control->history,
 			.appliance = appliance,
+			.reloading = reloading,
 	};
 	control->socket = control_socket_open(config->control_socket, &control->commands);
 	return control->socket != NULL;
@@ -104,12 +135,17 @@ control_close(struct control *control)
 }
 
 static void
-reload(struct registry *registry, ticks_t now)
+reload(struct control *control)
 {
+	struct registry *registry = &control->registry;
 	const struct reload_changes *changes = &registry->changes;
 	struct config_errors errors;
+	bool accepted;
 
-	if (registry_reload(registry, now, TICKS_NEVER, &errors))
+	reloading(control, true);
+	accepted = registry_reload(registry, workers_now(control->workers), TICKS_NEVER, &errors);
+	reloading(control, false);
+	if (accepted)
 		say("reloaded: generation %llu, %zu added, %zu removed, %zu changed",
 				(unsigned long long)registry->generation,
 				json_array_size(changes->added), json_array_size(changes->removed),
@@ -134,7 +170,7 @@ signals_serve(struct control *control)
 			report_print(&control->report, &control->registry);
 			break;
 		case WISH_RELOAD:
-			reload(&control->registry, workers_now(control->workers));
+			reload(control);
 			break;
 		case WISH_NONE:
 			return true;
@@ -142,16 +178,16 @@ signals_serve(struct control *control)
 	}
 }
 
-/* Waits until something is to be done, at most until watch_at; false for a stop. */
+/* Waits until something is to be done, at most until then; false for a stop. */
 static bool
-serve(struct control *control, uint64_t watch_at)
+serve(struct control *control, uint64_t until)
 {
 	const uint64_t before = monotonic_ms();
 	struct pollfd fds[1 + CONTROL_SOCKET_FDS] = {{.fd = control->signals, .events = POLLIN}};
 	const unsigned count = control_socket_fds(control->socket, &fds[1]);
 
 	/* Interrupted or failed: nothing is ready, and the round is a short one. */
-	if (poll(fds, 1 + count, watch_at > before ? (int)(watch_at - before) : 0) < 0)
+	if (poll(fds, 1 + count, until > before ? (int)(until - before) : 0) < 0)
 		return true;
 	if (fds[0].revents != 0 && !signals_serve(control))
 		return false;
@@ -160,28 +196,75 @@ serve(struct control *control, uint64_t watch_at)
 	return true;
 }
 
+/* Once a second; false when a port is gone. */
+static bool
+watch(struct control *control)
+{
+	const ticks_t now = workers_now(control->workers);
+
+	registry_tick(&control->registry, now);
+	history_sample(control->history, &control->registry, now);
+	control_socket_watch(control->socket);
+	for (unsigned side = 0; side < SIDE_COUNT; side++)
+		if (!port_watch(&control->ports[side]))
+			return false;
+	return true;
+}
+
+/* A few times a second. The service manager hears that we are alive only while no worker is known
+ * to stand still. */
+static void
+watch_workers(struct control *control)
+{
+	const ticks_t limit = control->registry.config->watchdog_s * TICKS_PER_S;
+	const bool all_work = workers_watch(control->workers, limit);
+
+	if (all_work && control->alive_interval_ms > 0)
+		notify_alive();
+	if (all_work == control->all_work)
+		return;
+	control->all_work = all_work;
+	status_tell(control, notify_status);
+}
+
+static enum exit_code
+run(struct control *control)
+{
+	const uint64_t workers_interval =
+			control->alive_interval_ms == 0
+					? WORKERS_INTERVAL_MS
+					: RTE_MIN(control->alive_interval_ms, WORKERS_INTERVAL_MS);
+	uint64_t watch_at = monotonic_ms() + WATCH_INTERVAL_MS;
+	uint64_t workers_at = 0;
+
+	for (;;) {
+		if (!serve(control, RTE_MIN(watch_at, workers_at)))
+			return EXIT_CODE_OK;
+		if (monotonic_ms() >= workers_at) {
+			watch_workers(control);
+			workers_at = monotonic_ms() + workers_interval;
+		}
+		if (monotonic_ms() >= watch_at) {
+			watch_at = monotonic_ms() + WATCH_INTERVAL_MS;
+			if (!watch(control))
+				return EXIT_CODE_ENVIRONMENT;
+		}
+	}
+}
+
 enum exit_code
 control_run(struct control *control)
 {
-	const struct registry *registry = &control->registry;
-	uint64_t watch_at = monotonic_ms() + WATCH_INTERVAL_MS;
+	enum exit_code code;
 
+	control->alive_interval_ms = notify_alive_interval_ms();
+	control->all_work = true;
 	say("ready: %u workers, %u backends, client %s, server %s", control->workers->count,
-			registry->config->backend_count, control->ports[SIDE_CLIENT].config->device,
+			control->registry.config->backend_count,
+			control->ports[SIDE_CLIENT].config->device,
 			control->ports[SIDE_BACKEND].config->device);
-	for (;;) {
-		if (!serve(control, watch_at))
-			return EXIT_CODE_OK;
-		if (monotonic_ms() < watch_at)
-			continue;
-		watch_at = monotonic_ms() + WATCH_INTERVAL_MS;
-
-		const ticks_t now = workers_now(control->workers);
-
-		registry_tick(&control->registry, now);
-		history_sample(control->history, registry, now);
-		for (unsigned side = 0; side < SIDE_COUNT; side++)
-			if (!port_watch(&control->ports[side]))
-				return EXIT_CODE_ENVIRONMENT;
-	}
+	status_tell(control, notify_ready);
+	code = run(control);
+	notify_stopping();
+	return code;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The control thread: what it owns (the registry of backends, its history, the control socket) and
- * what it does between start and stop: signals, commands, and once a second a look at the ports and
- * at what drains.
+ * what it does between start and stop: signals, commands, once a second a look at the ports, the
+ * socket's file and what drains, and a few times a second one at the workers.
  */
 #ifndef SLUICE_APP_CONTROL_H
 #define SLUICE_APP_CONTROL_H
@@ -27,6 +27,8 @@ struct control {
 	struct command_env commands;
 	struct history *history;
 	struct control_socket *socket;
+	uint64_t alive_interval_ms; /**< the service manager wants to hear of us; 0: it does not */
+	bool all_work;		    /**< no worker is known to stand still */
 };
 
 /** Publishes the first configuration, which it takes over, and listens at its control.socket; what
