@@ -107,6 +107,10 @@ arguments_build(struct arguments *arguments, const struct config *config,
 		arguments_add(arguments, "--file-prefix");
 		arguments_add(arguments, "sluice-%d", (int)getpid());
 	}
+	/* Without files nothing is left of huge pages when the process is killed; under a prefix of
+	 * its own no later one would ever find them. */
+	if (!no_huge && !config_has(config, "--in-memory") && !config_has(config, "--huge-unlink"))
+		arguments_add(arguments, "--huge-unlink");
 	if (!config_has(config, "--log-level"))
 		arguments_add(arguments, "--log-level=warning");
 	if (no_huge && !config_has(config, "-m") && !config_has(config, "--socket-mem")) {
