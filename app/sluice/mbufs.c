@@ -12,6 +12,7 @@
 #include "net/pkt.h"
 #include "proxy/burst.h"
 #include "say.h"
+#include "steer.h"
 
 /* Per-lcore cache of a pool, and what a worker may hold in its bursts and transmit lanes. */
 #define POOL_CACHE 256
@@ -43,12 +44,21 @@ mbufs_memsize(const struct config *config, const struct port ports[SIDE_COUNT])
 	return config->mbufs * object;
 }
 
+/* What waits for workers that stand still while all others hand over to them, at most. */
+static unsigned
+steered_most(unsigned workers)
+{
+	return workers > 1 ? STEER_PACKETS : 0;
+}
+
 static bool
 mbufs_suffice(const struct config *config, const struct port ports[SIDE_COUNT])
 {
-	const unsigned least = port_mbufs_held(&ports[SIDE_CLIENT]) +
-			       port_mbufs_held(&ports[SIDE_BACKEND]) +
-			       config->worker_count * (WORKER_MBUFS + config_early_packets(config));
+	const unsigned least =
+			port_mbufs_held(&ports[SIDE_CLIENT]) +
+			port_mbufs_held(&ports[SIDE_BACKEND]) +
+			config->worker_count * (WORKER_MBUFS + config_early_packets(config)) +
+			steered_most(config->worker_count);
 
 	if (config->mbufs >= least)
 		return true;
