@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
@@ -17,6 +18,7 @@
 #include "say.h"
 
 #define ANSWER_TIMEOUT (1 * TICKS_PER_S)
+#define END_TIMEOUT (3 * TICKS_PER_S)
 /* A worker looks into its letter-box at every tick; a listing or flush takes a few. */
 #define ANSWER_PAUSE_US_MIN 20u
 #define ANSWER_PAUSE_US_MAX 200u
@@ -281,12 +283,31 @@ workers_watch(struct workers *workers, ticks_t limit)
 	return all_work;
 }
 
+/* Joins a worker; one that stands still can't be joined, nor can anything be freed under it. */
+static void
+worker_join(const struct workers *workers, unsigned index)
+{
+	const struct timespec pause = {.tv_nsec = 1000000};
+	const ticks_t until = workers_now(workers) + END_TIMEOUT;
+
+	while (rte_eal_get_lcore_state(index + 1) == RUNNING) {
+		if (workers_now(workers) >= until) {
+			say("workers.cpus[%u]: the worker on CPU %u does not end; leaving without "
+			    "it",
+					index, workers->stats[index].cpu);
+			_exit(EXIT_CODE_ENVIRONMENT);
+		}
+		nanosleep(&pause, NULL);
+	}
+	rte_eal_wait_lcore(index + 1);
+}
+
 void
 workers_stop(struct workers *workers)
 {
 	__atomic_store_n(&workers->stop, true, __ATOMIC_RELAXED);
 	for (unsigned i = 0; i < workers->running; i++)
-		rte_eal_wait_lcore(i + 1);
+		worker_join(workers, i);
 	workers->running = 0;
 	steer_drain(&workers->steer);
 	for (unsigned i = 0; i < workers->count; i++) {

@@ -62,7 +62,8 @@ bool workers_ask(struct workers *workers, unsigned worker, struct inspect *lette
 bool workers_watch(struct workers *workers, ticks_t limit);
 
 /** Stops and joins them, frees the packets on their way between them, and lets the ports give
- * back what was sent. Counters stay readable. */
+ * back what was sent. Counters stay readable. Ends the process, and says so, when a worker does not
+ * end within seconds. */
 void workers_stop(struct workers *workers);
 
 /** Packets that the port of that side refused to send, all workers. */
