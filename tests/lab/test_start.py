@@ -148,6 +148,7 @@ def pitfall_28_stopped_and_continued(lab):
   counters = sluice.counters()
   expect_equal(counters["total"]["CurrEstab"], len(pairs) + 1, "CurrEstab")
   expect_equal(counters["total"]["EstabResets"], 0, "EstabResets")
+  expect("no progress" not in sluice.process.err(), "a worker is blamed for the whole process")
   emitted = counters["emitted"]
   expect(emitted["syn_ack_again"] <= 1500, f"a storm of SYN-ACKs: {emitted}")
   expect(emitted["rst_client"] + emitted["rst_backend"] == 0, f"resets: {emitted}")
