@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Frames of any content, ending at a guard page, through everything lib/net does to a packet:
- * parse, judge, translate, build over it. packets.c, which shares no code with lib/net, has the
- * second opinion on the checksums.
+ * parse, judge, translate, answer as a neighbour, build over it. packets.c, which shares no code
+ *with lib/net, has the second opinion on the checksums.
  *
  *	input = from and checksum 1, switches 1, window 2, seq_add 4, ack_add 4, tsval_add 4,
  *		tsecr_add 4, frame
@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "guard_page.h"
+#include "net/neighbour.h"
 #include "net/rewrite.h"
 #include "packets.h"
 
@@ -129,6 +130,22 @@ build_over(const uint8_t *frame, size_t length, const uint8_t *control)
 	guarded_block_unmap(&block);
 }
 
+/* A question is answered where there is room for it; and an answer is none that is answered. */
+static void
+answer(struct pkt *pkt, const uint8_t *control)
+{
+	struct neighbour neighbour;
+	uint32_t room = pkt->len + pkt->tailroom;
+
+	if (neighbour_parse(pkt, &neighbour) != NEIGHBOUR_QUESTION ||
+			!neighbour_answer(pkt, control + ETHER_ADDR_BYTES))
+		return;
+	ENSURE(pkt->len <= room);
+	ENSURE(memcmp(pkt->data + ETHER_ADDR_BYTES, control + ETHER_ADDR_BYTES, ETHER_ADDR_BYTES) ==
+			0);
+	ENSURE(neighbour_parse(pkt, &neighbour) != NEIGHBOUR_QUESTION);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 {
@@ -141,6 +158,7 @@ LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	memcpy(block.bytes, input + CONTROL_BYTES, block.size);
 	pkt = parse(&block, block.size, input);
 	ensure_parsed(&pkt);
+	answer(&pkt, input);
 	if (pkt.kind == PKT_TCP) {
 		if (input[0] & CONTROL_FIX_CHECKSUMS)
 			packet_fix_checksums(block.bytes, block.size);
