@@ -19,6 +19,7 @@ struct snapshot {
 	uint64_t seed;
 	struct cookie_plan cookies;
 	struct timeouts timeouts;
+	struct probe_config probe;
 	bool has_foreign_cookies;
 	uint32_t count;
 	uint32_t capacity;
@@ -97,6 +98,18 @@ const struct timeouts *
 snapshot_timeouts(const struct snapshot *snapshot)
 {
 	return &snapshot->timeouts;
+}
+
+void
+snapshot_set_probe(struct snapshot *snapshot, const struct probe_config *probe)
+{
+	snapshot->probe = *probe;
+}
+
+const struct probe_config *
+snapshot_probe(const struct snapshot *snapshot)
+{
+	return &snapshot->probe;
 }
 
 static uint32_t

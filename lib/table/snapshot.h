@@ -10,6 +10,7 @@
 
 #include "net/cookie.h"
 #include "net/tuple.h"
+#include "table/probe_config.h"
 #include "table/timeouts.h"
 
 #define BACKEND_NAME_BYTES 64
@@ -23,7 +24,11 @@ enum queue_rules {
 };
 
 /** Where what our SYN-ACKs announce comes from; see profile in config/README.md. */
-enum profile_policy { PROFILE_LEARN, PROFILE_FIXED };
+enum profile_policy {
+	PROFILE_LEARN,
+	PROFILE_FIXED,
+	PROFILE_PROBE, /**< as PROFILE_LEARN, and a probe begins */
+};
 
 /** What becomes of data that a client sends before its backend has answered; see early_data in
  * config/README.md. */
@@ -116,6 +121,10 @@ bool snapshot_has_foreign_cookies(const struct snapshot *snapshot);
 /** Sets the connections' timeouts; before publication. Without, they are timeouts_default(). */
 void snapshot_set_timeouts(struct snapshot *snapshot, const struct timeouts *timeouts);
 const struct timeouts *snapshot_timeouts(const struct snapshot *snapshot);
+
+/** Sets the address that probes of backends have; before publication. Without, there is none. */
+void snapshot_set_probe(struct snapshot *snapshot, const struct probe_config *probe);
+const struct probe_config *snapshot_probe(const struct snapshot *snapshot);
 
 /** Adds a copy of config. 0, or -EEXIST (same address and port), -ENOSPC. Only before publication.
  */
