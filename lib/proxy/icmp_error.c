@@ -13,6 +13,7 @@
 
 #include "base/seq.h"
 #include "net/icmp.h"
+#include "proxy/probe.h"
 #include "proxy/worker_impl.h"
 
 enum reason
@@ -24,8 +25,11 @@ icmp_error_take(struct worker *w, struct pkt *pkt)
 	const struct leg *sender, *receiver;
 	uint32_t seq = pkt->seq;
 
-	if (pkt->conn == FLOW_NONE)
-		return REASON_icmp_unknown;
+	if (pkt->conn == FLOW_NONE) {
+		enum reason reason = probe_unreachable(w, pkt);
+
+		return reason == REASON_NONE ? REASON_icmp_unknown : reason;
+	}
 	conn = worker_conn(w, pkt->conn);
 	if (conn->state < CONN_ESTABLISHED)
 		return REASON_icmp_early;

@@ -180,12 +180,15 @@ list_profiles(struct worker *w, struct inspect *letter)
 		if (!is_wanted(letter, config->slot))
 			continue;
 
-		const struct backend_profile *profile = &worker_backend(w, config)->profile;
+		const struct backend *backend = worker_backend(w, config);
+		const struct backend_profile *profile = &backend->profile;
 
 		letter->profiles[letter->count++] = (struct inspect_profile){
 				.profile = *profile,
 				.learned_ago_ms = (w->now - profile->learned_at) / TICKS_PER_MS,
 				.refused_ago_ms = (w->now - profile->refused_at) / TICKS_PER_MS,
+				.probe = backend->probe,
+				.probed_ago_ms = (w->now - backend->probe.sent_at) / TICKS_PER_MS,
 				.slot = config->slot,
 		};
 	}

@@ -13,6 +13,7 @@
 #include "proxy/connect.h"
 #include "proxy/handshake.h"
 #include "proxy/icmp_error.h"
+#include "proxy/probe.h"
 #include "proxy/splice.h"
 #include "proxy/strays.h"
 #include "proxy/worker_impl.h"
@@ -67,6 +68,8 @@ stage_parse(struct worker *w, struct pkt *pkt, enum side from, struct task_list 
 		pkt->reason = (uint8_t)fragment_reason(w, pkt, from);
 		return;
 	default:
+		if (UNLIKELY(w->prober.is_on) && from == SIDE_BACKEND)
+			probe_neighbour(w, pkt);
 		return;
 	}
 
@@ -174,13 +177,22 @@ client_step(struct worker *w, const struct task *task)
 	return splice_segment(w, pkt->conn, pkt, SIDE_CLIENT);
 }
 
+/* A backend's segment without a connection: an answer to our probe, or nothing. */
+static enum reason
+backend_unknown(struct worker *w, const struct task *task)
+{
+	enum reason reason = probe_answer(w, task->config, task->pkt);
+
+	return reason == REASON_NONE ? stray_take(w, task, REASON_stray_backend) : reason;
+}
+
 static enum reason
 backend_step(struct worker *w, const struct task *task)
 {
 	struct pkt *pkt = task->pkt;
 
 	if (pkt->conn == FLOW_NONE)
-		return stray_take(w, task, REASON_stray_backend);
+		return backend_unknown(w, task);
 	if (worker_conn(w, pkt->conn)->state < CONN_ESTABLISHED)
 		return connect_answer(w, pkt->conn, pkt);
 	return splice_segment(w, pkt->conn, pkt, SIDE_BACKEND);

@@ -5,6 +5,7 @@
 #include "proxy/early.h"
 #include "proxy/half_open.h"
 #include "proxy/inspect.h"
+#include "proxy/probe.h"
 #include "proxy/worker_impl.h"
 
 static bool
@@ -100,6 +101,7 @@ sluice_worker_init(void *mem, const struct sluice_limits *limits, const struct s
 	early_pool_init(&w->early, parts[PART_EARLY], limits->early_packets);
 	proven_init(&w->proven, &env->hash_seed);
 	reset_budget_init(&w->resets, &env->hash_seed);
+	probe_init(w);
 	timer_wheel_init(&w->timers, w->setups, sizeof(struct conn_setup), env->now);
 	return w;
 }
@@ -114,6 +116,7 @@ worker_enter(struct worker *w, ticks_t now)
 	if (UNLIKELY(snapshot_generation(snapshot) != w->generation)) {
 		w->generation = snapshot_generation(snapshot);
 		jar_plan(&w->jar, snapshot_cookies(snapshot));
+		probe_plan(w);
 	}
 	jar_advance(&w->jar, now);
 }
@@ -153,6 +156,8 @@ sluice_tick(struct worker *w, ticks_t now, unsigned budget)
 	left = tick_syns(w, left);
 	if (left == 0)
 		counter_add(&w->counters.ticks_late, 1);
+	if (UNLIKELY(now >= w->prober.due))
+		probe_work(w);
 	if (w->env.inspect != NULL)
 		inspect_work(w);
 	return budget - left;
@@ -165,7 +170,9 @@ sluice_next_tick(const struct worker *w)
 	ticks_t syns = syn_queue_is_empty(&w->syns) ? TICKS_NEVER
 						    : timer_wheel_when(&w->syns.timers, w->now);
 
-	return conns < syns ? conns : syns;
+	ticks_t next = conns < syns ? conns : syns;
+
+	return next < w->prober.due ? next : w->prober.due;
 }
 
 void

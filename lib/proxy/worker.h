@@ -20,6 +20,7 @@
 #include "proxy/burst.h"
 #include "table/backend_shared.h"
 #include "table/counters.h"
+#include "table/hops.h"
 #include "table/inspect.h"
 #include "table/snapshot.h"
 
@@ -57,6 +58,12 @@ struct sluice_env {
 	 * box.
 	 */
 	struct inspect **inspect;
+	/** True when packets of that tuple come to this worker, from either side; NULL: all do. */
+	bool (*owns)(void *context, const struct tuple *tuple);
+	/** MACs of probes' next hops, zeroed and shared by all workers; NULL: no backend is probed,
+	 * whatever is configured. */
+	struct hops *hops;
+	uint8_t server_mac[ETHER_ADDR_BYTES]; /**< source of probes: the server port's own MAC */
 	struct siphash_key hash_seed; /**< keys the tables' hash; random per start, the same for all
 					 workers */
 	ticks_t now;		      /**< time of initialisation */

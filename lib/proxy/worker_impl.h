@@ -18,6 +18,19 @@
 #include "table/reset_budget.h"
 #include "table/syn_queue.h"
 
+/** The probe of backends: see proxy/probe.h. */
+struct prober {
+	struct siphash_key key;	    /**< of the probes' numbers; the same for all workers */
+	ticks_t due;		    /**< when to go on walking; TICKS_NEVER: no more */
+	ticks_t soonest;	    /**< of the walk under way: when the first backend is due */
+	uint32_t cursor;	    /**< the walk's next backend */
+	uint32_t port;		    /**< of the last probe, above PROBE_PORT_FIRST */
+	uint32_t sends;		    /**< of this step of the walk */
+	struct probe_config config; /**< of the last plan */
+	uint8_t series;		    /**< counts its changes; wraps */
+	bool is_on;		    /**< there is an address for probes */
+};
+
 struct worker {
 	/* Fixed at init. */
 	struct sluice_env env;
@@ -40,6 +53,7 @@ struct worker {
 	struct recent recent;
 	struct early_pool early;
 	struct reset_budget resets;
+	struct prober prober;
 	uint32_t unanswered; /**< connections with CONN_IS_UNANSWERED */
 	struct worker_counters counters;
 };
@@ -63,6 +77,7 @@ worker_backend(const struct worker *w, const struct backend_config *config)
 	if (UNLIKELY(backend->incarnation != config->incarnation)) {
 		backend->incarnation = config->incarnation;
 		backend->profile = (struct backend_profile){.mss = 0};
+		backend->probe = (struct backend_probe){.step = PROBE_OFF};
 	}
 	return backend;
 }

@@ -8,6 +8,7 @@
 
 #include "net/pkt.h"
 #include "table/accept_ring.h"
+#include "table/probe_config.h"
 #include "table/snapshot.h"
 
 /** What is known of something the backend may or may not speak. */
@@ -35,7 +36,8 @@ struct backend_profile {
 struct backend {
 	struct accept_lane lane;
 	struct backend_profile profile;
-	uint32_t incarnation; /**< backend_config.incarnation of whom the profile is */
+	struct backend_probe probe;
+	uint32_t incarnation; /**< backend_config.incarnation of whom profile and probe are */
 };
 
 /** Takes in a backend's SYN-ACK (checked, as received) at time now; asked: what our SYN offered. */

@@ -22,6 +22,8 @@ static const char *const emitted_names[EMITTED_COUNT] = {
 		[EMITTED_RST_BACKEND] = "rst_backend",
 		[EMITTED_ACK] = "ack",
 		[EMITTED_EARLY_DATA] = "early_data",
+		[EMITTED_PROBE_SYN] = "probe_syn",
+		[EMITTED_PROBE_QUESTION] = "probe_question",
 };
 
 const char *

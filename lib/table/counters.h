@@ -37,6 +37,8 @@ enum emitted {
 	EMITTED_RST_BACKEND,   /**< to a backend: connection replaced, or given up */
 	EMITTED_ACK,	       /**< to a backend: of its SYN-ACK, ahead of data that was held */
 	EMITTED_EARLY_DATA, /**< to a backend: a client's packet that was held until it answered */
+	EMITTED_PROBE_SYN,  /**< to a backend: begins a probe of ours */
+	EMITTED_PROBE_QUESTION, /**< to the servers' side: for the MAC of a probe's next hop */
 	EMITTED_COUNT
 };
 

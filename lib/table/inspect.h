@@ -49,6 +49,8 @@ struct inspect_profile {
 	struct backend_profile profile;
 	uint64_t learned_ago_ms; /**< valid unless profile.learned_at is 0 */
 	uint64_t refused_ago_ms; /**< valid unless profile.refused_at is 0 */
+	struct backend_probe probe;
+	uint64_t probed_ago_ms; /**< valid unless probe.sent_at is 0 */
 	uint16_t slot;
 };
 

@@ -44,7 +44,15 @@ struct world_options {
 	bool no_ip6;			   /**< no IPv6 connections at all */
 	struct backend_config backend;	   /**< overrides for every backend; 0 fields: defaults */
 	ticks_t start;			   /**< 0: some time in 2023 */
+	const struct probe_config *probe;  /**< backends can be probed, from WORLD_MAC */
+	bool (*owns)(void *context, const struct tuple *tuple); /**< sluice_env's */
 };
+
+/** The server port's own address. */
+#define WORLD_MAC                                                                                  \
+	{                                                                                          \
+		0x02, 0, 0, 0, 0, 0x99                                                             \
+	}
 
 /** What became of one packet. */
 struct outcome {
@@ -60,7 +68,8 @@ struct outcome {
 /** A packet that the worker made from nothing. */
 struct emitted_packet {
 	enum side to;
-	struct packet packet;
+	struct packet packet; /**< taken apart; zero unless it is TCP, which only probes' are not */
+	size_t length;
 	uint8_t frame[WORLD_FRAME_BYTES];
 };
 
@@ -72,6 +81,9 @@ struct world {
 	struct cookie_plan cookies;		       /**< the same */
 	bool foreign_cookies;			       /**< the same */
 	struct timeouts timeouts;		       /**< the same */
+	struct probe_config probe;		       /**< the same */
+	bool is_probing;
+	struct hops hops;
 	uint64_t generation;
 	struct inspect *box;	       /**< the worker's letter-box */
 	struct backend_shared *shared; /**< own_shared, or that of options.together_with */
