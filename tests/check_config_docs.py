@@ -54,6 +54,8 @@ def allowed_of(schema, root):
             return ", ".join(f'"{choice}"' for choice in schema["enum"])
         if schema.get("anyOf") == [{"format": "ipv4"}, {"format": "ipv6"}]:
             return "IPv4 or IPv6 address of a host"
+        if schema.get("format") in ("ipv4", "ipv6"):
+            return f"IPv{schema['format'][-1]} address of a host"
         length = f"{schema.get('minLength', 0)}..{schema.get('maxLength')}"
         if schema.get("pattern") == "^[A-Za-z0-9._-]+$":
             return length + " of A-Z a-z 0-9 . _ -"

@@ -97,6 +97,10 @@ static const struct table_column profile_titles[] = {
 		{"Learned-Ago", TABLE_RIGHT},
 		{"Refused-Ago", TABLE_RIGHT},
 		{"Drift", TABLE_RIGHT},
+		{"Source", TABLE_LEFT},
+		{"Probed-Ago", TABLE_RIGHT},
+		{"Answers", TABLE_RIGHT},
+		{"Failures", TABLE_RIGHT},
 };
 
 static const struct row_column profile_keys[] = {
@@ -112,6 +116,10 @@ static const struct row_column profile_keys[] = {
 		{"learned_ago_ms", KIND_MS},
 		{"refused_ago_ms", KIND_MS},
 		{"drift", KIND_PLAIN},
+		{"source", KIND_PLAIN},
+		{"probed_ago_ms", KIND_MS},
+		{"probe_answers", KIND_PLAIN},
+		{"probe_failures", KIND_PLAIN},
 };
 static_assert(ARRAY_COUNT(profile_keys) == ARRAY_COUNT(profile_titles), "a key per title");
 

@@ -165,21 +165,35 @@ ago_json(ticks_t when, uint64_t ago_ms)
 	return when == 0 ? json_null() : json_integer((json_int_t)ago_ms);
 }
 
+/* Whose SYN-ACK the profile was last taken from; null before any. */
+static json_t *
+source_json(const struct inspect_profile *row)
+{
+	const ticks_t learned_at = row->profile.learned_at;
+
+	if (learned_at == 0)
+		return json_null();
+	return json_string(row->probe.answered_at == learned_at ? "probe" : "client");
+}
+
 json_t *
 profile_json(const struct request *request, const struct inspect_profile *row, unsigned worker)
 {
 	const struct registry *registry = request->env->registry;
 	const struct backend_profile *profile = &row->profile;
-	const char *policy = "learn";
+	static const char *const policies[] = {"learn", "fixed", "probe"};
+	const struct backend_probe *probe = &row->probe;
+	const char *policy = policies[PROFILE_LEARN];
 	char name[REGISTRY_NAME_BYTES] = "";
 
 	if (row->slot < registry->slots_used) {
 		const struct slot *slot = &registry->slots[row->slot];
 
 		registry_name(registry, slot, name);
-		policy = slot->config.profile == PROFILE_FIXED ? "fixed" : "learn";
+		policy = policies[slot->config.profile];
 	}
-	return json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I}",
+	return json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, "
+			 "s:o, s:o, s:I, s:I}",
 			"backend", name, "profile", policy, "worker", (int)worker, "mss",
 			profile->mss != 0 ? json_integer(profile->mss) : json_null(), "scales",
 			learned_json(profile->scales), "wscale",
@@ -191,5 +205,8 @@ profile_json(const struct request *request, const struct inspect_profile *row, u
 			profile->learned_at != 0 ? json_integer(profile->window) : json_null(),
 			"learned_ago_ms", ago_json(profile->learned_at, row->learned_ago_ms),
 			"refused_ago_ms", ago_json(profile->refused_at, row->refused_ago_ms),
-			"drift", (json_int_t)profile->drift);
+			"drift", (json_int_t)profile->drift, "source", source_json(row),
+			"probed_ago_ms", ago_json(probe->sent_at, row->probed_ago_ms),
+			"probe_answers", (json_int_t)probe->answers, "probe_failures",
+			(json_int_t)probe->failures);
 }

@@ -48,6 +48,7 @@ struct config {
 	uint32_t drain_s;    /**< how long a removed backend may drain; 0: for ever */
 	uint32_t watchdog_s; /**< a worker without progress for so long is told of; 0: none is */
 	struct timeouts timeouts;
+	struct probe_config probe;
 	char *secret_file; /**< NULL: a random secret per start */
 	unsigned eal_count;
 	char **eal; /**< extra EAL arguments, eal_count of them */
@@ -88,6 +89,11 @@ struct config *config_parse(
  */
 bool config_set(struct backend_config *backend, const char *key, const json_t *value,
 		struct config_errors *errors);
+
+/** What keeps a backend's profile from being probed, as a constant; NULL: nothing, or it is not to
+ * be. */
+const char *config_probe_problem(
+		const struct probe_config *probe, const struct backend_config *backend);
 
 /** Says, one line per key, which keys differ that only take effect at start; name stands for the
  * file that next comes from. False when there are any. */

@@ -82,6 +82,7 @@ print_value(FILE *out, const struct config_key *key, const void *base)
 		break;
 	case CONFIG_NAME:
 	case CONFIG_ADDRESS:
+	case CONFIG_HOST:
 	case CONFIG_OBJECT:
 	case CONFIG_BACKENDS:
 		ENSURE(false); /* only of backends, or no value */
@@ -181,6 +182,7 @@ config_follow(struct config *config, struct config *next)
 	config->drain_s = next->drain_s;
 	config->watchdog_s = next->watchdog_s;
 	config->timeouts = next->timeouts;
+	config->probe = next->probe;
 	config->secret_file = next->secret_file;
 	config->backends = next->backends;
 	config->backend_count = next->backend_count;

@@ -129,6 +129,77 @@ report_equal(struct config_report *report, const struct backend_config *const *s
 	}
 }
 
+/* Whether the file has probe.KEY, be its value refused. */
+static bool
+has_probe_key(const struct config_report *report, const char *key)
+{
+	const struct json_lines *lines = report->lines;
+
+	for (uint32_t node = 1; node < lines->count; node++) {
+		const struct json_node *parent = &lines->nodes[lines->nodes[node].parent];
+		const struct json_node *found = &lines->nodes[node];
+
+		if (parent->parent == JSON_LINES_TOP && parent->key_length == strlen("probe") &&
+				memcmp(parent->key, "probe", parent->key_length) == 0 &&
+				found->key_length == strlen(key) &&
+				memcmp(found->key, key, found->key_length) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+check_probe_end(struct config_report *report, const struct config *config,
+		const struct probe_end *end, const char *source, const char *gateway)
+{
+	if (probe_end_has(&end->gateway) && !has_probe_key(report, source))
+		config_report_node(report, node_of(report, "probe", gateway), "without probe.%s",
+				source);
+	if (!probe_end_has(&end->source))
+		return;
+	if (ip_addr_is_equal(&end->source, &end->gateway))
+		config_report_value(report, node_of(report, "probe", gateway), "another address",
+				"same address as probe.%s", source);
+	for (unsigned i = 0; i < config->backend_count; i++) {
+		if (ip_addr_is_equal(&end->source, &config->backends[i].address)) {
+			config_report_value(report, node_of(report, "probe", source),
+					"an address of its own", "same address as backends[%u]", i);
+			return;
+		}
+	}
+}
+
+const char *
+config_probe_problem(const struct probe_config *probe, const struct backend_config *backend)
+{
+	if (backend->profile != PROFILE_PROBE || backend->family == FAMILY_NONE ||
+			probe_end_has(&probe_config_end(probe, backend->family)->source))
+		return NULL;
+	return backend->family == FAMILY_IP6 ? "\"probe\" needs probe.source6"
+					     : "\"probe\" needs probe.source";
+}
+
+/* A source that was refused is reported where it stands. */
+static void
+check_probe(struct config_report *report, const struct config *config)
+{
+	bool has_ip4 = has_probe_key(report, "source");
+	bool has_ip6 = has_probe_key(report, "source6");
+
+	check_probe_end(report, config, &config->probe.ip4, "source", "gateway");
+	check_probe_end(report, config, &config->probe.ip6, "source6", "gateway6");
+	for (unsigned i = 0; i < config->backend_count; i++) {
+		const struct backend_config *backend = &config->backends[i];
+		const char *problem = config_probe_problem(&config->probe, backend);
+
+		if (problem != NULL && !(backend->family == FAMILY_IP6 ? has_ip6 : has_ip4))
+			config_report_value(report,
+					json_lines_member(report->lines, backend_node(report, i),
+							"profile"),
+					"\"learn\", \"fixed\"", "%s", problem);
+	}
+}
+
 static void
 check_names(struct config_report *report, const struct config *config,
 		const struct backend_config **sorted)
@@ -201,4 +272,5 @@ config_check(struct config_report *report, struct config_draft *draft)
 		return;
 	check_backend_count(report, config);
 	check_backends(report, config);
+	check_probe(report, config);
 }

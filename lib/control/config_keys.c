@@ -29,7 +29,8 @@ static_assert(CONFIG_QINQ_8100 == 0 && CONFIG_QINQ_88A8 == 1, "the order of qinq
 static_assert(QUEUE_RULES_LINUX_2_6 == 0 && QUEUE_RULES_LINUX_4_4 == 1 &&
 				QUEUE_RULES_LINUX_6_18 == 2 && QUEUE_RULES_CLASSIC == 3,
 		"the order of rules_choices");
-static_assert(PROFILE_LEARN == 0 && PROFILE_FIXED == 1, "the order of profile_choices");
+static_assert(PROFILE_LEARN == 0 && PROFILE_FIXED == 1 && PROFILE_PROBE == 2,
+		"the order of profile_choices");
 static_assert(EARLY_DATA_AUTO == 0 && EARLY_DATA_ZERO_WINDOW == 1 && EARLY_DATA_HOLD == 2,
 		"the order of early_choices");
 
@@ -39,7 +40,7 @@ static const char *const fragments_choices[] = {"drop", "pass", NULL};
 static const char *const stray_choices[] = {"drop", "reset", "pass", NULL};
 static const char *const rules_choices[] = {
 		"linux-2.6", "linux-4.4", "linux-6.18", "classic", NULL};
-static const char *const profile_choices[] = {"learn", "fixed", NULL};
+static const char *const profile_choices[] = {"learn", "fixed", "probe", NULL};
 
 static const char *const early_choices[] = {"auto", "zero-window", "hold", NULL};
 
@@ -131,6 +132,23 @@ static const struct config_key keys[] = {
 		{CONFIG_SCOPE_TIMEOUTS, "reset_s", CONFIG_INTEGER, .min = 1, .max = 86400,
 				.initial = TIMEOUT_RESET_S,
 				AT(struct config, timeouts.s[TIMEOUT_RESET])},
+
+		{CONFIG_SCOPE_TOP, "probe", CONFIG_OBJECT, .is_live = true,
+				.inside = CONFIG_SCOPE_PROBE, AT(struct config_draft, config)},
+		{CONFIG_SCOPE_PROBE, "source", CONFIG_HOST, .min = FAMILY_IP4,
+				.initial_note = "none", AT(struct config, probe.ip4.source)},
+		{CONFIG_SCOPE_PROBE, "prefix", CONFIG_INTEGER, .max = 32, .initial = 24,
+				AT(struct config, probe.ip4.prefix)},
+		{CONFIG_SCOPE_PROBE, "gateway", CONFIG_HOST, .min = FAMILY_IP4,
+				.initial_note = "none", AT(struct config, probe.ip4.gateway)},
+		{CONFIG_SCOPE_PROBE, "source6", CONFIG_HOST, .min = FAMILY_IP6,
+				.initial_note = "none", AT(struct config, probe.ip6.source)},
+		{CONFIG_SCOPE_PROBE, "prefix6", CONFIG_INTEGER, .max = 128, .initial = 64,
+				AT(struct config, probe.ip6.prefix)},
+		{CONFIG_SCOPE_PROBE, "gateway6", CONFIG_HOST, .min = FAMILY_IP6,
+				.initial_note = "none", AT(struct config, probe.ip6.gateway)},
+		{CONFIG_SCOPE_PROBE, "vlan", CONFIG_INTEGER, .max = 4094,
+				AT(struct config, probe.vlan)},
 
 		{CONFIG_SCOPE_TOP, "queues", CONFIG_OBJECT, .is_live = true,
 				.inside = CONFIG_SCOPE_QUEUES, AT(struct config_draft, queues)},
@@ -281,6 +299,10 @@ config_key_allowed(const struct config_key *key, char *text, size_t size)
 	case CONFIG_ADDRESS:
 		append(text, size, "IPv4 or IPv6 address of a host");
 		break;
+	case CONFIG_HOST:
+		append(text, size, "%s address of a host",
+				key->min == FAMILY_IP6 ? "IPv6" : "IPv4");
+		break;
 	case CONFIG_CPUS:
 		append_range(key, text, size);
 		append(text, size, " different of 0..%d", CONFIG_CPU_MAX);
@@ -316,6 +338,7 @@ type_name(enum config_type type)
 	case CONFIG_STRING:
 	case CONFIG_NAME:
 	case CONFIG_ADDRESS:
+	case CONFIG_HOST:
 		break;
 	}
 	return "string";

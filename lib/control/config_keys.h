@@ -28,6 +28,7 @@ enum config_scope {
 	CONFIG_SCOPE_QUEUES = 1 << 7,
 	CONFIG_SCOPE_BACKEND = 1 << 8,
 	CONFIG_SCOPE_TIMEOUTS = 1 << 9,
+	CONFIG_SCOPE_PROBE = 1 << 10,
 };
 
 enum config_type {
@@ -36,6 +37,7 @@ enum config_type {
 	CONFIG_STRING,	  /**< stored as char * */
 	CONFIG_NAME,	  /**< stored in a char array */
 	CONFIG_ADDRESS,	  /**< stored in a backend's address and family */
+	CONFIG_HOST,	  /**< an address of the family min, stored as union ip_addr */
 	CONFIG_CPUS,	  /**< array of distinct CPU numbers */
 	CONFIG_ARGUMENTS, /**< array of EAL arguments */
 	CONFIG_OBJECT,	  /**< holds the keys of inside, stored from offset on */
@@ -52,7 +54,8 @@ struct config_key {
 	bool required;
 	bool allows_zero; /**< integer: 0 besides min..max */
 	bool is_live;	  /**< a reload changes it, and all that is inside; else a restart does */
-	int64_t min;	  /**< integer: smallest; string: bytes; array: elements */
+	int64_t min;	  /**< integer: smallest; string: bytes; array: elements; host: enum
+			       family */
 	int64_t max;
 	int64_t initial;	    /**< default of an integer or choice, or CONFIG_ELSEWHERE */
 	const char *initial_text;   /**< default of a string, or NULL for none */

@@ -146,9 +146,26 @@ static void
 read_address(struct config_report *report, const struct config_key *key, struct value value,
 		struct backend_config *backend)
 {
-	const char *problem = config_address_problem(value.json, backend);
+	const char *problem =
+			config_address_problem(value.json, &backend->address, &backend->family);
 
 	if (problem != NULL)
+		refuse(report, key, value.node, problem);
+}
+
+static void
+read_host(struct config_report *report, const struct config_key *key, struct value value,
+		void *base)
+{
+	union ip_addr address;
+	uint8_t family;
+	const char *problem = config_address_problem(value.json, &address, &family);
+
+	if (problem == NULL && family != key->min)
+		problem = "address of the other family";
+	if (problem == NULL)
+		memcpy(member(key, base), &address, sizeof(address));
+	else
 		refuse(report, key, value.node, problem);
 }
 
@@ -279,6 +296,9 @@ read_value(struct config_report *report, const struct config_key *key, struct va
 		break;
 	case CONFIG_ADDRESS:
 		read_address(report, key, value, base);
+		break;
+	case CONFIG_HOST:
+		read_host(report, key, value, base);
 		break;
 	case CONFIG_CPUS:
 		read_cpus(report, key, value, base);

@@ -69,7 +69,7 @@ ip6_problem(const struct in6_addr *address)
 }
 
 const char *
-config_address_problem(const json_t *json, struct backend_config *backend)
+config_address_problem(const json_t *json, union ip_addr *address, uint8_t *family)
 {
 	const char *problem = config_string_problem(json, 1, INT64_MAX);
 	const char *text = json_string_value(json);
@@ -81,16 +81,16 @@ config_address_problem(const json_t *json, struct backend_config *backend)
 	if (inet_pton(AF_INET, text, &ip4) == 1) {
 		problem = ip4_problem(ip4.s_addr);
 		if (problem == NULL) {
-			backend->address = ip_addr_from_ip4(ip4.s_addr);
-			backend->family = FAMILY_IP4;
+			*address = ip_addr_from_ip4(ip4.s_addr);
+			*family = FAMILY_IP4;
 		}
 		return problem;
 	}
 	if (inet_pton(AF_INET6, text, &ip6) == 1) {
 		problem = ip6_problem(&ip6);
 		if (problem == NULL) {
-			memcpy(backend->address.bytes, &ip6, sizeof(ip6));
-			backend->family = FAMILY_IP6;
+			memcpy(address->bytes, &ip6, sizeof(ip6));
+			*family = FAMILY_IP6;
 		}
 		return problem;
 	}

@@ -15,7 +15,7 @@ const char *config_string_problem(const json_t *json, int64_t min, int64_t max);
 const char *config_name_problem(const json_t *json, int64_t min, int64_t max);
 
 /** As an address that a backend can have; without a problem it is stored, with its family. */
-const char *config_address_problem(const json_t *json, struct backend_config *backend);
+const char *config_address_problem(const json_t *json, union ip_addr *address, uint8_t *family);
 
 /** True for the EAL options that decide which cores are used, in any way getopt_long() lets one
  * write them, and for "--", which would end the options. */

@@ -33,8 +33,10 @@ snapshot_from_config(const struct config *config, uint64_t generation, uint64_t 
 		/* config_check() has found all duplicates. */
 		ENSURE(snapshot_insert(snapshot, &config->backends[i]) == 0);
 	}
-	if (snapshot != NULL)
+	if (snapshot != NULL) {
 		snapshot_set_timeouts(snapshot, &config->timeouts);
+		snapshot_set_probe(snapshot, &config->probe);
+	}
 	return snapshot;
 }
 

@@ -252,7 +252,7 @@ registry_set(struct registry *registry, const char *backend, const char *key, co
 		ticks_t now, struct config_errors *errors)
 {
 	struct slot *slot = registry_find(registry, backend);
-	char shown[CONFIG_REPORT_VALUE_BYTES], order[sizeof("set ") + sizeof(shown)];
+	char shown[CONFIG_REPORT_VALUE_BYTES], order[sizeof("set .profile") + sizeof(shown)];
 	struct backend_config config;
 	struct snapshot *snapshot;
 	const char *problem = NULL;
@@ -271,9 +271,13 @@ registry_set(struct registry *registry, const char *backend, const char *key, co
 			return false;
 		for (uint32_t i = 0; i < registry->slots_used; i++)
 			published += slot_is_published(&registry->slots[i]);
+		problem = config_probe_problem(&registry->config->probe, &config);
+		if (problem != NULL)
+			strcat(order, ".profile");
+	}
+	if (problem == NULL)
 		problem = registry_begin(
 				registry, published, registry_secret(registry), now, &snapshot);
-	}
 	if (problem != NULL) {
 		refuse(errors, order, problem);
 		return false;

@@ -39,7 +39,8 @@ ROW = {"backend": "web", "client": "10.0.0.1:40000", "local": "10.0.0.2:80", "vl
 
 PROFILE = {"backend": "web", "profile": "learn", "worker": 0, "mss": 1400, "scales": True, "wscale": 9,
   "sack": True, "timestamps": False, "ecn": None, "window": 65160, "learned_ago_ms": 2500,
-  "refused_ago_ms": None, "drift": 3}
+  "refused_ago_ms": None, "drift": 3, "source": "probe", "probed_ago_ms": 2600, "probe_answers": 1,
+  "probe_failures": 2}
 
 PING = {"pid": 77, "sluice": "0.1.0", "generation": 3, "config_generation": 2, "uptime_s": 125,
   "config": "/etc/sluice.json", "last_reload": None}

@@ -183,8 +183,9 @@ class Rows(Case):
   def test_07_profile(self):
     appliance = self.appliance(profile={"rows": [PROFILE], "cursor": None})
     self.assertEqual([line.split() for line in self.run_well("profile", "web").splitlines()], [
-      "Backend Worker Profile MSS WScale SACK TS ECN Window Learned-Ago Refused-Ago Drift".split(),
-      "web 0 learn 1400 9 yes no - 65160 2.500s - 3".split()])
+      "Backend Worker Profile MSS WScale SACK TS ECN Window Learned-Ago Refused-Ago Drift Source Probed-Ago "
+      "Answers Failures".split(),
+      "web 0 learn 1400 9 yes no - 65160 2.500s - 3 probe 2.600s 1 2".split()])
     self.assertEqual(appliance.requests[0],
       {"version": 1, "command": "profile", "limit": 128, "backend": "web"})
     self.assertEqual(self.run_json("profile"), [PROFILE])

@@ -62,6 +62,11 @@ answer_profiles(unsigned worker, struct inspect *letter)
 			};
 			row->learned_ago_ms = 2500;
 			row->refused_ago_ms = 2600;
+			row->probe = (struct backend_probe){.sent_at = 3,
+					.answered_at = 5,
+					.answers = 4000000001,
+					.failures = 7};
+			row->probed_ago_ms = 2501;
 		}
 		letter->count++;
 	}
@@ -339,7 +344,8 @@ static void
 test_profile(void **state)
 {
 	static const char *const unknown[] = {"mss", "scales", "wscale", "sack", "timestamps",
-			"ecn", "window", "learned_ago_ms", "refused_ago_ms"};
+			"ecn", "window", "learned_ago_ms", "refused_ago_ms", "source",
+			"probed_ago_ms"};
 	struct desk desk = desk_open();
 	const json_t *array, *row;
 
@@ -361,6 +367,10 @@ test_profile(void **state)
 	assert_int_equal(number_at(row, "learned_ago_ms"), 2500);
 	assert_int_equal(number_at(row, "refused_ago_ms"), 2600);
 	assert_int_equal(number_at(row, "drift"), 4000000000);
+	assert_string_equal(text_at(row, "source"), "probe");
+	assert_int_equal(number_at(row, "probed_ago_ms"), 2501);
+	assert_int_equal(number_at(row, "probe_answers"), 4000000001);
+	assert_int_equal(number_at(row, "probe_failures"), 7);
 	row = json_array_get(array, 1);
 	assert_string_equal(text_at(row, "profile"), "fixed");
 	for (unsigned i = 0; i < ARRAY_COUNT(unknown); i++)

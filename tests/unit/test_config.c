@@ -71,6 +71,11 @@ test_defaults(void **state)
 	assert_int_equal(config->watchdog_s, 2);
 	for (unsigned i = 0; i < TIMEOUT_COUNT; i++)
 		assert_int_equal(config->timeouts.s[i], timeouts_default().s[i]);
+	assert_false(probe_end_has(&config->probe.ip4.source));
+	assert_false(probe_end_has(&config->probe.ip6.source));
+	assert_int_equal(config->probe.ip4.prefix, 24);
+	assert_int_equal(config->probe.ip6.prefix, 64);
+	assert_int_equal(config->probe.vlan, 0);
 	assert_int_equal(config->mbufs, 65536);
 	assert_int_equal(config->backends_max, 1024);
 	assert_int_equal(config->backend_count, 1);
@@ -118,12 +123,24 @@ test_everything(void **state)
 			"  \"ipv6_connections_per_worker\": 0,\n"
 			"  \"syn_entries_per_worker\": 0},\n"
 			" \"timeouts\": {\"time_wait_s\": 1, \"established_s\": 60},\n"
+			" \"probe\": {\"source\": \"10.0.0.250\", \"prefix\": 30,\n"
+			"  \"gateway\": \"10.0.0.254\", \"source6\": \"2001:db8::250\",\n"
+			"  \"prefix6\": 48, \"gateway6\": \"fe80::1\", \"vlan\": 4094},\n"
 			" \"keys\": {\"secret_file\": \"/etc/sluice/secret\"}}";
 	struct config *config = parse(text);
+	const struct probe_config *probe = &config->probe;
 	const struct backend_config *a = &config->backends[0];
 	const struct backend_config *b = &config->backends[1];
 
 	(void)state;
+	assert_int_equal(probe->ip4.source.words_be[3], inet_addr("10.0.0.250"));
+	assert_int_equal(probe->ip4.source.bytes[11], 0xff);
+	assert_int_equal(probe->ip4.gateway.words_be[3], inet_addr("10.0.0.254"));
+	assert_int_equal(probe->ip4.prefix, 30);
+	assert_int_equal(probe->ip6.source.bytes[14], 2);
+	assert_int_equal(probe->ip6.gateway.bytes[0], 0xfe);
+	assert_int_equal(probe->ip6.prefix, 48);
+	assert_int_equal(probe->vlan, 4094);
 	assert_int_equal(config->backend_count, 2);
 	assert_string_equal(a->name, "A-b.c_9");
 	assert_int_equal(a->family, FAMILY_IP6);
@@ -199,6 +216,7 @@ object_of(json_t *top, enum config_scope scope)
 			{CONFIG_SCOPE_CONTROL, "control"},
 			{CONFIG_SCOPE_LIMITS, "limits"},
 			{CONFIG_SCOPE_TIMEOUTS, "timeouts"},
+			{CONFIG_SCOPE_PROBE, "probe"},
 			{CONFIG_SCOPE_QUEUES, "queues"},
 	};
 
@@ -224,6 +242,10 @@ parse_with(enum config_scope where, const char *name, json_t *value, struct conf
 	struct config *config;
 	char *text;
 
+	/* What "probe" needs. */
+	if (strcmp(name, "profile") == 0)
+		json_object_set_new(object_of(top, CONFIG_SCOPE_PROBE), "source",
+				json_string("10.0.0.9"));
 	json_object_set_new(object_of(top, where), name, value);
 	text = json_dumps(top, 0);
 	config = config_parse("f", text, strlen(text), errors);
@@ -330,7 +352,7 @@ test_integers(void **state)
 			expect_range(CONFIG_SCOPE_BACKEND, &keys[i]);
 		tested++;
 	}
-	assert_int_equal(tested, 31);
+	assert_int_equal(tested, 34);
 }
 
 /* 5. Every string of every choice means its own enumerator. */
@@ -357,7 +379,7 @@ test_choices(void **state)
 			tested++;
 		}
 	}
-	assert_int_equal(tested, 3 + 2 + 4 + 2 + 3 + 2 + 3);
+	assert_int_equal(tested, 3 + 2 + 4 + 2 + 3 + 3 + 3);
 }
 
 /* 6. Strings of the greatest length are kept whole; one byte more is refused. */

@@ -28,7 +28,7 @@
 #define WITH(part) "{" PORTS ", " WORKERS ", " BACKENDS ",\n" part "}"
 
 /* What is allowed, as messages say it. */
-#define TOP_KEYS "ports, workers, control, eal, limits, keys, timeouts, queues, backends"
+#define TOP_KEYS "ports, workers, control, eal, limits, keys, timeouts, probe, queues, backends"
 #define QUEUE_KEYS                                                                                 \
 	"somaxconn, tcp_max_syn_backlog, tcp_syncookies, tcp_abort_on_overflow, "                  \
 	"tcp_synack_retries, tcp_syn_retries, queue_rules, connect_window, early_data, "           \
@@ -465,6 +465,62 @@ static const struct bad multi_cases[] = {
 						"once)"}},
 };
 
+#define PROBED4 "{'name': 'a', 'address': '10.0.0.2', 'port': 80, 'profile': 'probe'}"
+#define PROBED6 "{'name': 'b', 'address': 'fd00::2', 'port': 80,\n'profile': 'probe'}"
+#define WITH_PROBE(probe, backends)                                                                \
+	"{" PORTS ", " WORKERS ",\n'probe': {" probe "},\n'backends': [" backends "]}"
+
+static const struct bad probe_cases[] = {
+		{1, WITH_BACKENDS(PROBED4 ", " PROBED6),
+				{"f:2: backends[0].profile: 'probe' needs probe.source (value "
+				 "'probe'; allowed 'learn', 'fixed')",
+						"f:3: backends[1].profile: 'probe' needs "
+						"probe.source6 (value 'probe'; allowed 'learn', "
+						"'fixed')"}},
+		{2, WITH_PROBE("'source6': 'fd00::9'", PROBED4 ", " PROBED6),
+				{"f:3: backends[0].profile: 'probe' needs probe.source (value "
+				 "'probe'; allowed 'learn', 'fixed')"}},
+		{3,
+				WITH_PROBE("'source': '10.0.0.256',\n'source6': '10.0.0.9'",
+						PROBED4 ", " PROBED6),
+				{"f:2: probe.source: not an address (value '10.0.0.256'; allowed "
+				 "IPv4 address of a host)",
+						"f:3: probe.source6: address of the other family "
+						"(value '10.0.0.9'; allowed IPv6 address of a "
+						"host)"}},
+		{4,
+				WITH_PROBE("'source': 'fd00::9', 'gateway': "
+					   "'224.0.0.1',\n'gateway6': 7",
+						BACKEND),
+				{"f:2: probe.source: address of the other family (value 'fd00::9'; "
+				 "allowed IPv4 address of a host)",
+						"f:2: probe.gateway: multicast address (value "
+						"'224.0.0.1'; allowed IPv4 address of a host)",
+						"f:3: probe.gateway6: not a string (value 7; "
+						"allowed IPv6 address of a host)"}},
+		{5, WITH_PROBE("'gateway': '10.0.0.1',\n'gateway6': 'fe80::1'", BACKEND),
+				{"f:2: probe.gateway: without probe.source",
+						"f:3: probe.gateway6: without probe.source6"}},
+		{6, WITH_PROBE("'source': '10.0.0.1', 'gateway': '10.0.0.1'", BACKEND),
+				{"f:2: probe.gateway: same address as probe.source (value "
+				 "'10.0.0.1'; allowed another address)"}},
+		{7, WITH_PROBE("'source': '10.0.0.2'", PROBED4),
+				{"f:2: probe.source: same address as backends[0] (value "
+				 "'10.0.0.2'; "
+				 "allowed an address of its own)"}},
+		{8, WITH_PROBE("'source': '10.0.0.9', 'vlan': 4095, 'prefix': 33", PROBED4),
+				{"f:2: probe.prefix: out of range (value 33; allowed 0..32)",
+						"f:2: probe.vlan: out of range (value 4095; "
+						"allowed 0..4094)"}},
+};
+
+static void
+test_probe(void **state)
+{
+	(void)state;
+	expect_all(probe_cases, sizeof(probe_cases) / sizeof(probe_cases[0]));
+}
+
 static void
 test_shape(void **state)
 {
@@ -633,6 +689,7 @@ main(void)
 			cmocka_unit_test(test_keys),
 			cmocka_unit_test(test_addresses),
 			cmocka_unit_test(test_backends),
+			cmocka_unit_test(test_probe),
 			cmocka_unit_test(test_multi),
 			cmocka_unit_test(test_counts),
 			cmocka_unit_test(test_syntax),

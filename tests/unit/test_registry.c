@@ -264,11 +264,14 @@ test_restart(void **state)
 	registry_world_write(w, WEB,
 			", 'control': {'drain_s': 5, 'watchdog_s': 9}, 'keys': {'secret_file': "
 			"'/k'},"
-			"'queues': {'connect_window': 1}, 'timeouts': {'closing_s': 9}");
+			"'queues': {'connect_window': 1}, 'timeouts': {'closing_s': 9},"
+			"'probe': {'source': '10.0.0.9', 'vlan': 5}");
 	registry_world_reload(w);
 	assert_int_equal(snapshot_timeouts(w->where)->s[TIMEOUT_CLOSING], 9);
 	assert_int_equal(
 			snapshot_timeouts(w->where)->s[TIMEOUT_HALF_CLOSED], TIMEOUT_ESTABLISHED_S);
+	assert_true(probe_end_has(&snapshot_probe(w->where)->ip4.source));
+	assert_int_equal(snapshot_probe(w->where)->vlan, 5);
 	assert_int_equal(w->registry.config->drain_s, 5);
 	assert_int_equal(w->registry.config->watchdog_s, 9);
 	assert_string_equal(w->registry.config->secret_file, "/k");
@@ -392,6 +395,8 @@ test_set(void **state)
 			"announced_mss, "
 			"announced_wscale, profile, "
 			"profile_sack, profile_timestamps, profile_ecn)");
+	expect_set(w, "web", "profile", "\"probe\"",
+			"set web.profile: \"probe\" needs probe.source");
 	expect_set(w, "wbe", "backlog", "9", "set wbe: no backend has that name");
 	expect_set(w, "a\nb", "backlog", "9", "set a\\x0ab: no backend has that name");
 
