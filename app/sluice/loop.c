@@ -76,6 +76,14 @@ loop_packet_drop(void *context, struct pkt *pkt)
 	rte_pktmbuf_free(pkt->owner);
 }
 
+bool
+loop_owns(void *context, const struct tuple *tuple)
+{
+	const struct loop *loop = context;
+
+	return steer_owner(loop->steer, tuple) == loop->index;
+}
+
 /* Wraps mbufs into the loop's burst; what can't be wrapped is refused and freed. */
 static void
 burst_fill(struct loop *loop, enum side from, struct rte_mbuf **mbufs, unsigned count)

@@ -62,6 +62,7 @@ int loop_run(void *loop);
 bool loop_packet_get(void *context, struct pkt *pkt);
 void loop_packet_emit(void *context, enum side out, struct pkt *pkt);
 void loop_packet_drop(void *context, struct pkt *pkt);
+bool loop_owns(void *context, const struct tuple *tuple);
 
 /** Lets the ports give back mbufs that have been sent. After the loop has ended. */
 void loop_reclaim(struct loop *loop);

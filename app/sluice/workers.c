@@ -60,18 +60,24 @@ static bool
 worker_build(struct workers *workers, struct loop *loop, const struct keys *keys, int node)
 {
 	const size_t size = sluice_worker_memsize(&workers->limits);
-	const struct sluice_env env = {
+	struct sluice_env env = {
 			.context = loop,
 			.packet_get = loop_packet_get,
 			.packet_emit = loop_packet_emit,
 			.packet_drop = loop_packet_drop,
 			.snapshot = &workers->snapshot,
 			.shared = workers->shared,
+			.owns = loop_owns,
+			.hops = &workers->hops,
 			.inspect = &loop->inspect,
 			.hash_seed = keys->hash_seed,
 			.now = loop->clock.start,
 	};
 	void *memory = size > 0 ? memory_alloc(size, node) : NULL;
+	struct rte_ether_addr mac;
+
+	if (rte_eth_macaddr_get(loop->lanes[SIDE_BACKEND].port, &mac) == 0)
+		memcpy(env.server_mac, mac.addr_bytes, sizeof(env.server_mac));
 
 	if (memory == NULL) {
 		say("limits: no memory for a worker's %u connections and %u syn entries (%zu MB) "

@@ -27,6 +27,7 @@ struct workers {
 	struct rte_rcu_qsbr *qsbr;		     /**< thread i is worker i */
 	struct backend_shared *shared;		     /**< by all workers, by backend slot */
 	struct sluice_limits limits;
+	struct hops hops; /**< by all workers */
 	struct steer steer;
 };
 

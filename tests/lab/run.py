@@ -24,6 +24,7 @@ import test_options
 import test_overflow
 import test_parity
 import test_pmtu
+import test_probe
 import test_queue
 import test_reload
 import test_sluicectl
@@ -37,7 +38,7 @@ from registry import tests
 MODULES = (test_transfer, test_close, test_options, test_ecn, test_loss, test_foreign, test_flood, test_acks,
   test_faults,
   test_start, test_parity, test_queue, test_overflow, test_reload, test_control, test_sluicectl,
-  test_doctor, test_strays, test_early, test_clients, test_pmtu, test_spoofing, test_capture)
+  test_doctor, test_strays, test_early, test_clients, test_pmtu, test_probe, test_spoofing, test_capture)
 
 
 def passes(test):
