@@ -59,6 +59,8 @@ def allowed_of(schema, root):
         length = f"{schema.get('minLength', 0)}..{schema.get('maxLength')}"
         if schema.get("pattern") == "^[A-Za-z0-9._-]+$":
             return length + " of A-Z a-z 0-9 . _ -"
+        if schema.get("pattern", "").startswith("^[0-9A-Fa-f:.]+(/"):
+            return "a prefix, of the family of address"
         return length + " bytes"
     if kind == "integer":
         if "anyOf" in schema:

@@ -145,7 +145,8 @@ static void
 pkt_complete(const struct lane *lane, struct pkt *pkt)
 {
 	if (lane->completes_checksums && (pkt->reason == REASON_pass_not_tcp ||
-							 pkt->reason == REASON_pass_not_protected))
+							 pkt->reason == REASON_pass_not_protected ||
+							 pkt->reason == REASON_pass_exempt))
 		partial_complete(pkt->data, pkt->len, pkt->l3_offset);
 }
 

@@ -173,6 +173,16 @@ ask_all(const struct registry *registry, struct inquiry *inquiry)
 	}
 }
 
+/* Its address is exempt, and nothing that Sluice began before goes on. */
+static bool
+is_exempt(const struct inquiry *inquiry)
+{
+	const struct backend_config *config = &inquiry->slot->config;
+
+	return !inquiry->has_row &&
+	       exempt_list_has(&config->exempt, config->exempt_count, &inquiry->tuple.client);
+}
+
 static bool
 is_half_open(const struct inquiry *inquiry)
 {
@@ -241,6 +251,9 @@ say_state(struct inquiry *inquiry)
 		say_half_open(inquiry);
 	else if (inquiry->has_row)
 		say_connection(inquiry);
+	else if (is_exempt(inquiry))
+		say(inquiry, "Its address is exempt from the proxy: it and the backend speak to "
+			     "each other, and all of that passes unchanged, SYNs without a proof.");
 	else if (inquiry->unanswered > 0)
 		say(inquiry,
 				"%u workers did not answer in time; no other knows of this "
@@ -286,6 +299,8 @@ next_syn(const struct inquiry *inquiry)
 {
 	if (inquiry->slot == NULL)
 		return REASON_pass_not_protected;
+	if (is_exempt(inquiry))
+		return REASON_pass_exempt;
 	if (is_half_open(inquiry))
 		return REASON_syn_again;
 	if (inquiry->slot->use == SLOT_DRAINING)
@@ -336,6 +351,8 @@ next_ack(const struct request *request, const struct inquiry *inquiry)
 	const struct backend_shared *shared;
 
 	if (inquiry->slot == NULL)
+		return "passes unchanged";
+	if (is_exempt(inquiry))
 		return "passes unchanged";
 	if (inquiry->has_row && !is_half_open(inquiry))
 		return "belongs to the connection and is taken by it";

@@ -83,6 +83,7 @@ print_value(FILE *out, const struct config_key *key, const void *base)
 	case CONFIG_NAME:
 	case CONFIG_ADDRESS:
 	case CONFIG_HOST:
+	case CONFIG_PREFIXES:
 	case CONFIG_OBJECT:
 	case CONFIG_BACKENDS:
 		ENSURE(false); /* only of backends, or no value */
@@ -165,11 +166,15 @@ backend_config_differs(const struct backend_config *a, const struct backend_conf
 		const struct config_key *key = &keys[i];
 
 		if ((key->scope & (CONFIG_SCOPE_BACKEND | CONFIG_SCOPE_QUEUES)) == 0 ||
-				key->type == CONFIG_NAME || key->type == CONFIG_ADDRESS)
+				key->type == CONFIG_NAME || key->type == CONFIG_ADDRESS ||
+				key->type == CONFIG_PREFIXES)
 			continue;
 		if (number_at(key, a) != number_at(key, b))
 			return true;
 	}
+	if (a->exempt_count != b->exempt_count ||
+			!exempt_list_is_equal(&a->exempt, &b->exempt, a->exempt_count))
+		return true;
 	return strcmp(a->name, b->name) != 0 || !ip_addr_is_equal(&a->address, &b->address);
 }
 

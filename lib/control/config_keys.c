@@ -187,6 +187,8 @@ static const struct config_key keys[] = {
 				AT(struct backend_config, address)},
 		{CONFIG_SCOPE_BACKEND, "port", CONFIG_INTEGER, .required = true, .min = 1,
 				.max = 65535, AT(struct backend_config, port)},
+		{CONFIG_SCOPE_BACKEND, "exempt", CONFIG_PREFIXES, .max = EXEMPT_MAX,
+				AT(struct backend_config, exempt)},
 		{CONFIG_SCOPE_BACKEND, "backlog", CONFIG_INTEGER, .min = 1, .max = 1 << 20,
 				.initial = 4096, AT(struct backend_config, backlog)},
 		{CONFIG_SCOPE_BACKEND, "announced_mss", CONFIG_INTEGER, .min = 88, .max = 65495,
@@ -303,6 +305,10 @@ config_key_allowed(const struct config_key *key, char *text, size_t size)
 		append(text, size, "%s address of a host",
 				key->min == FAMILY_IP6 ? "IPv6" : "IPv4");
 		break;
+	case CONFIG_PREFIXES:
+		append_range(key, text, size);
+		append(text, size, " of a prefix, of the family of address");
+		break;
 	case CONFIG_CPUS:
 		append_range(key, text, size);
 		append(text, size, " different of 0..%d", CONFIG_CPU_MAX);
@@ -329,6 +335,7 @@ type_name(enum config_type type)
 	case CONFIG_CPUS:
 		return "array of integers";
 	case CONFIG_ARGUMENTS:
+	case CONFIG_PREFIXES:
 		return "array of strings";
 	case CONFIG_OBJECT:
 		return "object";

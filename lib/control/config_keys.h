@@ -38,6 +38,7 @@ enum config_type {
 	CONFIG_NAME,	  /**< stored in a char array */
 	CONFIG_ADDRESS,	  /**< stored in a backend's address and family */
 	CONFIG_HOST,	  /**< an address of the family min, stored as union ip_addr */
+	CONFIG_PREFIXES,  /**< array of address prefixes, stored in a backend's exempt list */
 	CONFIG_CPUS,	  /**< array of distinct CPU numbers */
 	CONFIG_ARGUMENTS, /**< array of EAL arguments */
 	CONFIG_OBJECT,	  /**< holds the keys of inside, stored from offset on */

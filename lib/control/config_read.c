@@ -169,6 +169,37 @@ read_host(struct config_report *report, const struct config_key *key, struct val
 		refuse(report, key, value.node, problem);
 }
 
+/* The family is known by now: the table has the address first. A refused one leaves no family. */
+static void
+read_prefixes(struct config_report *report, const struct config_key *key, struct value value,
+		struct backend_config *backend)
+{
+	size_t count = json_array_size(value.json);
+
+	if (!json_is_array(value.json)) {
+		refuse(report, key, value.node, "not an array");
+		return;
+	}
+	if ((int64_t)count > key->max) {
+		refuse_count(report, key, value);
+		return;
+	}
+	backend->exempt = (struct exempt_list){.lengths = {0}};
+	backend->exempt_count = (uint8_t)count;
+	for (uint32_t i = 0; i < count; i++) {
+		const char *problem = config_prefix_problem(json_array_get(value.json, i),
+				(enum family)backend->family, &backend->exempt.addresses[i],
+				&backend->exempt.lengths[i]);
+
+		if (problem != NULL)
+			config_report_value(report,
+					json_lines_element(report->lines, value.node, i),
+					"a prefix of the family of address, as 10.1.0.0/16 or "
+					"fd00:1::/32",
+					"%s", problem);
+	}
+}
+
 /* One element of workers.cpus; seen_at has the node of each CPU number seen, 0 for none. */
 static void
 read_cpu(struct config_report *report, struct value value, struct config *config,
@@ -299,6 +330,9 @@ read_value(struct config_report *report, const struct config_key *key, struct va
 		break;
 	case CONFIG_HOST:
 		read_host(report, key, value, base);
+		break;
+	case CONFIG_PREFIXES:
+		read_prefixes(report, key, value, base);
 		break;
 	case CONFIG_CPUS:
 		read_cpus(report, key, value, base);

@@ -97,6 +97,67 @@ config_address_problem(const json_t *json, union ip_addr *address, uint8_t *fami
 	return "not an address";
 }
 
+/* The number behind the slash, 1..most; 0 for anything else. */
+static unsigned
+prefix_length(const char *text, unsigned most)
+{
+	unsigned length = 0;
+
+	if (text[0] < '1' || text[0] > '9')
+		return 0;
+	for (; *text >= '0' && *text <= '9' && length <= most; text++)
+		length = 10 * length + (unsigned)(*text - '0');
+	return *text == '\0' && length <= most ? length : 0;
+}
+
+/* Either family, all 128 bits; FAMILY_NONE for anything else. */
+static enum family
+prefix_address(const char *text, size_t length, union ip_addr *address)
+{
+	char copy[INET6_ADDRSTRLEN] = "";
+	struct in_addr ip4;
+
+	if (length >= sizeof(copy))
+		return FAMILY_NONE;
+	memcpy(copy, text, length);
+	if (inet_pton(AF_INET, copy, &ip4) == 1) {
+		*address = ip_addr_from_ip4(ip4.s_addr);
+		return FAMILY_IP4;
+	}
+	return inet_pton(AF_INET6, copy, address->bytes) == 1 ? FAMILY_IP6 : FAMILY_NONE;
+}
+
+const char *
+config_prefix_problem(
+		const json_t *json, enum family family, union ip_addr *address, uint8_t *length)
+{
+	const char *problem = config_string_problem(json, 1, INT64_MAX);
+	const char *text = json_string_value(json);
+	union ip_addr found;
+
+	if (problem != NULL)
+		return problem;
+
+	size_t address_length = strcspn(text, "/");
+	enum family own = prefix_address(text, address_length, &found);
+	unsigned before = own == FAMILY_IP4 ? EXEMPT_IP4_BITS : 0;
+	unsigned bits = 128 - before;
+
+	if (own == FAMILY_NONE)
+		return "not a prefix";
+	if (text[address_length] == '/')
+		bits = prefix_length(text + address_length + 1, bits);
+	if (bits == 0)
+		return own == FAMILY_IP4 ? "length not in 1..32" : "length not in 1..128";
+	if (family != FAMILY_NONE && own != family)
+		return "not of the family of address";
+	if (!exempt_is_prefix(&found, before + bits))
+		return "has bits set behind its length";
+	*address = found;
+	*length = (uint8_t)(before + bits);
+	return NULL;
+}
+
 bool
 config_chooses_cores(const char *argument)
 {

@@ -17,6 +17,11 @@ const char *config_name_problem(const json_t *json, int64_t min, int64_t max);
 /** As an address that a backend can have; without a problem it is stored, with its family. */
 const char *config_address_problem(const json_t *json, union ip_addr *address, uint8_t *family);
 
+/** As a prefix of that family, a bare address being the longest; without a problem it is stored.
+ * FAMILY_NONE takes either. *length counts 128 bits, as in struct exempt_list. */
+const char *config_prefix_problem(
+		const json_t *json, enum family family, union ip_addr *address, uint8_t *length);
+
 /** True for the EAL options that decide which cores are used, in any way getopt_long() lets one
  * write them, and for "--", which would end the options. */
 bool config_chooses_cores(const char *argument);

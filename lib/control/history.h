@@ -5,8 +5,8 @@
  * has an episode, which begins when its counter moves and ends when it has stood still for a
  * minute, and adds up what else moved meanwhile.
  *
- * Memory: below 2 KiB per backend in use (HISTORY_SLOT_BYTES_MAX, 128 MiB with 65,535 of them), and
- * a pointer per slot that is not. Control thread only.
+ * Memory: below 2.25 KiB per backend in use (HISTORY_SLOT_BYTES_MAX, 144 MiB with 65,535 of them),
+ * and a pointer per slot that is not. Control thread only.
  */
 #ifndef SLUICE_CONTROL_HISTORY_H
 #define SLUICE_CONTROL_HISTORY_H
@@ -14,7 +14,7 @@
 #include "control/registry.h"
 
 #define HISTORY_QUIET_S 60 /**< an episode ends when it was not seen for so long */
-#define HISTORY_SLOT_BYTES_MAX 2048
+#define HISTORY_SLOT_BYTES_MAX 2304
 
 /** What is added up, as increments since the sample before. */
 enum history_value {

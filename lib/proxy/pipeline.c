@@ -11,6 +11,7 @@
 #include "base/seq.h"
 #include "net/fragment.h"
 #include "proxy/connect.h"
+#include "proxy/exempt.h"
 #include "proxy/handshake.h"
 #include "proxy/icmp_error.h"
 #include "proxy/probe.h"
@@ -39,8 +40,10 @@ is_client_syn(const struct pkt *pkt, enum side from)
 
 /* Not even where fragments pass may they carry what a proof must come before. */
 static enum reason
-fragment_reason(const struct worker *w, const struct pkt *pkt, enum side from)
+fragment_reason(struct worker *w, const struct pkt *pkt, enum side from)
 {
+	if (exempt_take_fragment(w, pkt))
+		return REASON_pass_exempt;
 	switch (snapshot_address(w->snapshot, &pkt->tuple.backend)) {
 	case ADDRESS_FOREIGN:
 		return REASON_pass_not_protected;
@@ -76,6 +79,10 @@ stage_parse(struct worker *w, struct pkt *pkt, enum side from, struct task_list 
 	config = snapshot_find(w->snapshot, &pkt->tuple.backend, pkt->tuple.backend_port);
 	if (config == NULL) {
 		pkt->reason = REASON_pass_not_protected;
+		return;
+	}
+	if (UNLIKELY(config->exempt_count > 0) && exempt_take(w, config, pkt)) {
+		pkt->reason = REASON_pass_exempt;
 		return;
 	}
 	if (LIKELY(pkt->kind == PKT_TCP))

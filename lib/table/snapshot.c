@@ -12,7 +12,8 @@
 
 #define CELL_ADDRESS 1u /* entered by its address only */
 #define CELL_DROP 2u	/* besides: a backend with this address drops fragments */
-#define CELL_SHIFT 2
+#define CELL_EXEMPT 4u	/* besides: its backends all have the same exempt sources */
+#define CELL_SHIFT 3
 
 struct snapshot {
 	uint64_t generation;
@@ -146,6 +147,28 @@ cell_find(const struct snapshot *snapshot, const union ip_addr *address, uint16_
 	}
 }
 
+static bool
+has_same_exempt(const struct backend_config *a, const struct backend_config *b)
+{
+	return a->exempt_count == b->exempt_count &&
+	       exempt_list_is_equal(&a->exempt, &b->exempt, a->exempt_count);
+}
+
+/* What fragments need to know, by the address of the backend that is being inserted. */
+static void
+cell_insert_address(struct snapshot *snapshot, const struct backend_config *config)
+{
+	uint32_t *cell = &snapshot->cells[cell_find(snapshot, &config->address, 0)];
+
+	if (*cell == INDEX_NONE)
+		*cell = snapshot->count << CELL_SHIFT | CELL_ADDRESS |
+			(config->exempt_count > 0 ? CELL_EXEMPT : 0);
+	else if (!has_same_exempt(&snapshot->backends[*cell >> CELL_SHIFT], config))
+		*cell &= ~CELL_EXEMPT;
+	if (config->fragments != FRAGMENTS_PASS)
+		*cell |= CELL_DROP;
+}
+
 int
 snapshot_insert(struct snapshot *snapshot, const struct backend_config *config)
 {
@@ -157,11 +180,7 @@ snapshot_insert(struct snapshot *snapshot, const struct backend_config *config)
 		return -ENOSPC;
 	snapshot->backends[snapshot->count] = *config;
 	snapshot->cells[cell] = snapshot->count << CELL_SHIFT;
-	cell = cell_find(snapshot, &config->address, 0);
-	if (snapshot->cells[cell] == INDEX_NONE)
-		snapshot->cells[cell] = snapshot->count << CELL_SHIFT | CELL_ADDRESS;
-	if (config->fragments != FRAGMENTS_PASS)
-		snapshot->cells[cell] |= CELL_DROP;
+	cell_insert_address(snapshot, config);
 	snapshot->count++;
 	return 0;
 }
@@ -183,6 +202,15 @@ snapshot_address(const struct snapshot *snapshot, const union ip_addr *address)
 	if (entry == INDEX_NONE)
 		return ADDRESS_FOREIGN;
 	return entry & CELL_DROP ? ADDRESS_FRAGMENTS_DROP : ADDRESS_FRAGMENTS_PASS;
+}
+
+const struct backend_config *
+snapshot_address_exempt(const struct snapshot *snapshot, const union ip_addr *address)
+{
+	uint32_t entry = snapshot->cells[cell_find(snapshot, address, 0)];
+
+	return entry != INDEX_NONE && entry & CELL_EXEMPT ? &snapshot->backends[entry >> CELL_SHIFT]
+							  : NULL;
 }
 
 const struct backend_config *

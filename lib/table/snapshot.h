@@ -10,6 +10,7 @@
 
 #include "net/cookie.h"
 #include "net/tuple.h"
+#include "table/exempt.h"
 #include "table/probe_config.h"
 #include "table/timeouts.h"
 
@@ -61,6 +62,7 @@ struct backend_config {
 	uint8_t early_data;	 /**< enum early_data */
 	uint8_t fragments;	 /**< enum fragment_policy */
 	uint8_t stray;		 /**< enum stray_policy */
+	uint8_t exempt_count;	 /**< prefixes in exempt; on the line that finds the backend */
 	uint32_t backlog;
 	uint32_t somaxconn;
 	uint32_t tcp_max_syn_backlog;
@@ -79,7 +81,9 @@ struct backend_config {
 	uint32_t incarnation; /**< differs for each use of a slot: what was learned about another
 				 backend in it doesn't count */
 	char name[BACKEND_NAME_BYTES];
+	struct exempt_list exempt; /**< sources whose traffic passes untouched */
 };
+static_assert(offsetof(struct backend_config, exempt_count) < 32, "near the address and port");
 
 /** Most entries the accept ring of a backend holds before it counts as full (SEMANTICS:
  * min(backlog, somaxconn); full when occupancy is above it). */
@@ -143,6 +147,11 @@ enum address_policy {
 
 /** That address's policy: a fragment names no port. O(1). */
 enum address_policy snapshot_address(const struct snapshot *snapshot, const union ip_addr *address);
+
+/** A backend with that address and exempt sources, if all backends with that address have the same
+ * ones; else NULL. O(1). */
+const struct backend_config *snapshot_address_exempt(
+		const struct snapshot *snapshot, const union ip_addr *address);
 
 /** Backends in insertion order, 0 <= index < snapshot_count(). */
 const struct backend_config *snapshot_at(const struct snapshot *snapshot, unsigned index);

@@ -562,6 +562,25 @@ test_explain(void **state)
 	assert_true(json_is_null(json_object_get(explained, "syn_recv")));
 	assert_int_equal(number_at(json_object_get(explained, "connection"), "vlan"), 7);
 	assert_true(has_line(json_object_get(explained, "lines"), "State established"));
+
+	/* An exempt source: nothing of it is kept, but what began before goes on. */
+	struct backend_config *web = &registry_find(desk.env.registry, "web")->config;
+
+	web->exempt_count = 1;
+	web->exempt = (struct exempt_list){
+			.addresses = {{.bytes = {[10] = 0xff, [11] = 0xff, [12] = 10, [13] = 1}}},
+			.lengths = {EXEMPT_IP4_BITS + 16}};
+	row_counts[0] = row_counts[1] = 0;
+	explained = result(&desk, ask_web);
+	assert_true(has_line(json_object_get(explained, "lines"), "exempt from the proxy"));
+	assert_string_equal(text_at(json_object_get(json_object_get(explained, "next"), "syn"),
+					    "reason"),
+			"pass_exempt");
+	assert_string_equal(text_at(json_object_get(explained, "next"), "ack"), "passes unchanged");
+	row_counts[1] = 1;
+	rows[1][0] = row_of(1, "established");
+	explained = result(&desk, ask_web);
+	assert_true(has_line(json_object_get(explained, "lines"), "State established"));
 	desk_close(&desk);
 }
 

@@ -107,6 +107,7 @@ test_everything(void **state)
 			" {\"name\": \"A-b.c_9\", \"address\": \"2001:db8::1\", \"port\": 65535,\n"
 			"  \"queue_rules\": \"classic\", \"somaxconn\": 7, \"backlog\": 8},\n"
 			" {\"name\": \"b\", \"address\": \"2001:db8::1\", \"port\": 1,\n"
+			"  \"exempt\": [\"2001:db8:1::/48\", \"2001:db8::7\"],\n"
 			"  \"announced_mss\": 1220, \"announced_wscale\": 0}],\n"
 			" \"queues\": {\"somaxconn\": 128, \"tcp_max_syn_backlog\": 512,\n"
 			"  \"tcp_abort_on_overflow\": 1, \"queue_rules\": \"linux-2.6\",\n"
@@ -156,6 +157,12 @@ test_everything(void **state)
 	assert_int_equal(b->queue_rules, QUEUE_RULES_LINUX_2_6);
 	assert_int_equal(b->announced_mss, 1220);
 	assert_int_equal(b->announced_wscale, 0);
+	assert_int_equal(a->exempt_count, 0);
+	assert_int_equal(b->exempt_count, 2);
+	assert_int_equal(b->exempt.lengths[0], 48);
+	assert_int_equal(b->exempt.lengths[1], 128);
+	assert_int_equal(b->exempt.addresses[0].bytes[5], 1);
+	assert_int_equal(b->exempt.addresses[1].bytes[15], 7);
 	for (unsigned i = 0; i < 2; i++) {
 		assert_int_equal(config->backends[i].tcp_max_syn_backlog, 512);
 		assert_int_equal(config->backends[i].tcp_abort_on_overflow, 1);

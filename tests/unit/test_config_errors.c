@@ -14,7 +14,7 @@
 
 #include "control/config.h"
 
-#define LINES_MAX 12
+#define LINES_MAX 14
 
 #define PORTS "'ports': {'client': {'device': 'c'}, 'server': {'device': 's'}}"
 #define WORKERS "'workers': {'cpus': [1]}"
@@ -34,9 +34,10 @@
 	"tcp_synack_retries, tcp_syn_retries, queue_rules, connect_window, early_data, "           \
 	"fragments, stray"
 #define BACKEND_KEYS                                                                               \
-	QUEUE_KEYS ", name, address, port, backlog, announced_mss, announced_wscale, profile, "    \
-		   "profile_sack, profile_timestamps, profile_ecn"
+	QUEUE_KEYS ", name, address, port, exempt, backlog, announced_mss, announced_wscale, "     \
+		   "profile, profile_sack, profile_timestamps, profile_ecn"
 #define PORT_KEYS "device, mtu, rx_descriptors, tx_descriptors, checksum, qinq_outer"
+#define PREFIXES "a prefix of the family of address, as 10.1.0.0/16 or fd00:1::/32"
 #define ADDRESSES "IPv4 or IPv6 address of a host"
 #define NAMES "1..63 of A-Z a-z 0-9 . _ -"
 #define CPUS "1..128 different of 0..1023"
@@ -424,6 +425,46 @@ static const struct bad backend_cases[] = {
 						"(value 10; allowed 0..9)",
 						"f:6: backends[0].max_connections: unknown key "
 						"(value 1; allowed " BACKEND_KEYS ")"}},
+		{89,
+				WITH_BACKENDS("{'name': 'a', 'port': 80, 'exempt': ["
+					      "'10.1.0.0/16', '10.1.0.1/16',\n'10.1.0.0/33', "
+					      "'10.1.0.0/0', 'fd00::/129',\n'fd00::/7', "
+					      "'10.1.0.0/', '10.1/16', '', 7,\n'10.1.0.0/+8', "
+					      "'fd00::', '10.9.9.9'], 'address': '10.0.0.2'},\n"
+					      "{'name': 'b', 'port': 81, 'address': '10.0.0.2', "
+					      "'exempt': '10.0.0.1'},\n"
+					      "{'name': 'c', 'port': 82, 'address': '10.0.0.2', "
+					      "'exempt': [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,"
+					      "17]}"),
+				{"f:2: backends[0].exempt[1]: has bits set behind its length "
+				 "(value '10.1.0.1/16'; allowed " PREFIXES ")",
+						"f:3: backends[0].exempt[2]: length not in 1..32 "
+						"(value '10.1.0.0/33'; allowed " PREFIXES ")",
+						"f:3: backends[0].exempt[3]: length not in 1..32 "
+						"(value '10.1.0.0/0'; allowed " PREFIXES ")",
+						"f:3: backends[0].exempt[4]: length not in 1..128 "
+						"(value 'fd00::/129'; allowed " PREFIXES ")",
+						"f:4: backends[0].exempt[5]: not of the family "
+						"of address (value 'fd00::/7'; allowed " PREFIXES
+						")",
+						"f:4: backends[0].exempt[6]: length not in 1..32 "
+						"(value '10.1.0.0/'; allowed " PREFIXES ")",
+						"f:4: backends[0].exempt[7]: not a prefix "
+						"(value '10.1/16'; allowed " PREFIXES ")",
+						"f:4: backends[0].exempt[8]: empty "
+						"(value ''; allowed " PREFIXES ")",
+						"f:4: backends[0].exempt[9]: not a string "
+						"(value 7; allowed " PREFIXES ")",
+						"f:5: backends[0].exempt[10]: length not in 1..32 "
+						"(value '10.1.0.0/+8'; allowed " PREFIXES ")",
+						"f:5: backends[0].exempt[11]: not of the family "
+						"of address (value 'fd00::'; allowed " PREFIXES ")",
+						"f:6: backends[1].exempt: not an array (value "
+						"'10.0.0.1'; allowed 0..16 of a prefix, of the "
+						"family of address)",
+						"f:7: backends[2].exempt: wrong number of elements "
+						"(value 17 elements; allowed 0..16 of a prefix, "
+						"of the family of address)"}},
 };
 
 /* Everything at once, in the order of the file. */

@@ -391,7 +391,8 @@ test_set(void **state)
 			"allowed "
 			"somaxconn, tcp_max_syn_backlog, tcp_syncookies, tcp_abort_on_overflow, "
 			"tcp_synack_retries, tcp_syn_retries, queue_rules, connect_window, "
-			"early_data, fragments, stray, name, address, port, backlog, "
+			"early_data, fragments, stray, name, address, port, exempt, "
+			"backlog, "
 			"announced_mss, "
 			"announced_wscale, profile, "
 			"profile_sack, profile_timestamps, profile_ecn)");
