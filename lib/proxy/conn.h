@@ -61,26 +61,30 @@ struct conn_setup {
 	struct timer_node node; /**< timer; in CONN_QUEUED the accept lane's link instead */
 	uint8_t client_mac[ETHER_ADDR_BYTES];
 	uint8_t backend_mac[ETHER_ADDR_BYTES];
-	uint32_t tsval;	     /**< the client's latest; valid when has_timestamp */
-	uint32_t flow_label; /**< of the client's ACK, IPv6 */
-	uint32_t iss;	     /**< ours towards the client: the cookie that opened this connection */
-	uint16_t mss;	     /**< the client's, by its cookie */
-	uint16_t window;     /**< the client's, as it stood in its ACK */
-	uint8_t ttl;	     /**< of the client's ACK */
-	uint8_t tos;	     /**< of the client's ACK */
-	uint8_t syns;	     /**< SYNs sent to the backend */
-	uint8_t wscale;	     /**< the client's, or TCP_WSCALE_NONE */
+	uint32_t tsval;		/**< the client's latest (see paws.h); valid when has_timestamp */
+	uint32_t backend_tsval; /**< the same of the backend, from the splice on */
+	uint32_t old_end;	/**< behind the last segment called old (paws.h) */
+	uint32_t flow_label;	/**< of the client's ACK, IPv6 */
+	uint32_t iss;	 /**< ours towards the client: the cookie that opened this connection */
+	uint16_t mss;	 /**< the client's, by its cookie */
+	uint16_t window; /**< the client's, as it stood in its ACK */
+	uint8_t ttl;	 /**< of the client's ACK */
+	uint8_t tos;	 /**< of the client's ACK */
+	uint8_t syns;	 /**< SYNs sent to the backend */
+	uint8_t wscale;	 /**< the client's, or TCP_WSCALE_NONE */
 	bool sack_permitted : 1;
 	bool has_timestamp : 1;
 	bool met_old_socket : 1; /**< the backend answered once from an older connection */
 	bool ecn : 1;		 /**< promised to the client */
+	bool old_is_fin : 1;	 /**< what old_end is about has a FIN */
+	uint8_t old_side : 1;	 /**< enum side that sent it */
 	/* A run of segments that say nothing (ack_war.c). */
 	uint8_t war_count : 7;
 	uint8_t war_side : 1; /**< enum side of the last one counted */
 	uint8_t war_step;     /**< its timer step, modulo 256 */
 	uint8_t war_mark;     /**< of the legs' edges then */
 };
-static_assert(sizeof(struct conn_setup) == 48, "cold memory per connection");
+static_assert(sizeof(struct conn_setup) == 56, "cold memory per connection");
 
 struct worker;
 

@@ -323,6 +323,7 @@ connect_established(struct worker *w, uint32_t id, struct pkt *pkt)
 	connect_count_wait(w, conn);
 	proven_note(&w->proven, &pkt->tuple.client, w->now);
 	connect_translate(conn, setup, pkt, early_promise(w, config));
+	setup->backend_tsval = pkt->opt.tsval + conn->ts_delta;
 	conn->last_seen = timer_step(w->now);
 	timer_wheel_insert(&w->timers, id, w->now + conn_idle_timer(w, conn));
 	worker_count(w, conn->slot, COUNTER_Established, 1);

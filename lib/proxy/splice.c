@@ -11,6 +11,7 @@
 #include "proxy/ack_war.h"
 #include "proxy/connect.h"
 #include "proxy/ecn.h"
+#include "proxy/paws.h"
 #include "proxy/strays.h"
 #include "proxy/worker_impl.h"
 
@@ -186,8 +187,14 @@ splice_segment(struct worker *w, uint32_t id, struct pkt *pkt, enum side from)
 		reason = splice_reset(w, id, from, seq);
 		if (reason == REASON_reset_outside)
 			return reason;
-	} else if (segment_is_inside(conn, pkt, from, seq)) {
-		if (UNLIKELY(!splice_track(w, id, pkt, from, seq)) && ack_war_note(w, id, from))
+	} else if (LIKELY(segment_is_inside(conn, pkt, from, seq)) ||
+			(paws_revise(w, id, pkt, from) &&
+					segment_is_inside(conn, pkt, from, seq))) {
+		if (UNLIKELY(paws_is_due(conn, pkt, from, seq, timer_step(w->now))) &&
+				!paws_take(w, id, pkt, from, seq))
+			reason = REASON_spliced_old;
+		else if (UNLIKELY(!splice_track(w, id, pkt, from, seq)) &&
+				ack_war_note(w, id, from))
 			return ack_war_end(w, id, pkt);
 	} else {
 		reason = REASON_spliced_outside;

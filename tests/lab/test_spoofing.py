@@ -91,7 +91,10 @@ def battery(numbers, draw):
 
 
 def battery_old(numbers, draw):
-  """Data and FINs that fit, from long ago by their timestamps (RFC 7323 5)."""
+  """Data and FINs that fit, from long ago by their timestamps (RFC 7323 5), the first of them to the
+  byte."""
+  yield segment(numbers, FIN | ACK, numbers.next, numbers.expected)
+  yield segment(numbers, FIN | ACK, numbers.next, numbers.expected, b"forged")
   for seq in positions(draw, numbers.next):
     yield segment(numbers, ACK, seq, numbers.expected, b"forged")
     yield segment(numbers, FIN | ACK, seq, numbers.expected)
@@ -155,6 +158,7 @@ def pitfall_15_blind_segments(lab):
 
 @lab_test(drivers=("af_packet",), offloads=(False,))
 def pitfall_15_old_timestamps(lab):
-  """Data and FINs that fit the window but for their timestamps, which are of long ago;
+  """Data and FINs that fit but for their timestamps, which are of long ago, in the window and at
+  its very edge;
   the close is seen also when no byte follows."""
   unharmed(lab, battery_old, data_after=(True, False))

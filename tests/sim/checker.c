@@ -444,7 +444,7 @@ checker_taken(struct checker *checker, enum side from, const struct frame *came,
 		check_honest(checker, from, came, left, reason);
 	if (verdict == VERDICT_DROP || verdict == VERDICT_HOLD)
 		return;
-	if (reason <= REASON_pass_not_protected) {
+	if (reason <= REASON_pass_exempt) {
 		if (!came->is_corrupted)
 			checker_fault(checker, -1, "protected packet passed by");
 		if (came->length != left->length ||
