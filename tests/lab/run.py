@@ -19,6 +19,7 @@ import test_ecn
 import test_exempt
 import test_faults
 import test_flood
+import test_habits
 import test_foreign
 import test_loss
 import test_options
@@ -39,7 +40,8 @@ from registry import tests
 MODULES = (test_transfer, test_close, test_options, test_ecn, test_loss, test_foreign, test_flood, test_acks,
   test_faults,
   test_start, test_parity, test_queue, test_overflow, test_reload, test_control, test_sluicectl,
-  test_doctor, test_strays, test_exempt, test_early, test_clients, test_pmtu, test_probe, test_spoofing, test_capture)
+  test_doctor, test_strays, test_exempt, test_early, test_clients, test_habits,
+  test_pmtu, test_probe, test_spoofing, test_capture)
 
 
 def passes(test):

@@ -18,6 +18,9 @@ WINDOW_BYTES = 60000  # what both hosts take at any time
 OLD_MS = 100000       # how much older than the last one a forged timestamp is
 BURST = 50
 BURST_PAUSE_S = 0.002
+WAR_PAUSE_S = 0.001
+WAR_S_MAX = 15
+TCP_CLOSE = 7  # a state, as in TCP_INFO
 SEED = 15
 
 
@@ -154,6 +157,38 @@ def pitfall_15_blind_segments(lab):
   """RST, SYN, FIN, data and SYN-ACK at 1,000 positions in and out of the window, from either
   host's address: the connection and its state stay as they are, and go on."""
   unharmed(lab, battery)
+
+
+def provocations(numbers, victim):
+  """Keep-alive probes of a host that answers each, one number below the next, until the other host's
+  socket is closed. A war with pauses is none: how long it takes depends on how busy the machine
+  is."""
+  end = time.monotonic() + WAR_S_MAX
+  while victim.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != TCP_CLOSE:
+    expect(time.monotonic() < end, f"the war went on for {WAR_S_MAX} s")
+    yield segment(numbers, ACK, numbers.next - 1, numbers.expected, old=False)
+    time.sleep(WAR_PAUSE_S)
+
+
+@lab_test(drivers=("af_packet",), offloads=(False,))
+def pitfall_17_ack_war(lab):
+  """Segments that say nothing go to and fro without end, a host's own answers among them: both
+  hosts get a reset within seconds. Other connections go on."""
+  sluice = lab.start_sluice(tcp_syncookies=1)
+  lab.server.sysctl("net.ipv4.tcp_invalid_ratelimit", 0)
+  for family in FAMILIES:
+    bystander = tcp.connect_pair(lab, family, ECHO_PORT)
+    client, server, (near, _) = established(lab, family)
+    before = sluice.counters()
+    attack(lab.client, "c0", lab.server.mac("s0"), provocations(near, client))
+    for end in (client, server):
+      tcp.expect_reset(end, 1)
+    after = sluice.counters()
+    expect(after["reasons"]["ack_war"] > before["reasons"]["ack_war"], "no war was noticed")
+    expect_equal(after["total"]["EstabResets"], before["total"]["EstabResets"] + 1, "EstabResets")
+    tcp.exchange(*bystander, 100000)
+    for end in bystander:
+      end.close()
 
 
 @lab_test(drivers=("af_packet",), offloads=(False,))
