@@ -27,8 +27,9 @@ STAMPING_S = 0.2  # after which the kernel stamps frames when they pass, not whe
 
 PCAP_HEADER = struct.pack("=IHHiIII", 0xa1b23c4d, 2, 4, 0, 0, FRAME_BYTES_MAX, 1)  # ns, Ethernet
 
-# What tshark calls an error of whoever sent the segment, whatever was lost on the way.
-TSHARK_ERRORS = ("tcp.checksum.status == Bad", "ip.checksum.status == Bad", "_ws.malformed",
+# What tshark calls an error of whoever sent the segment, whatever was lost on the way. It wants 0
+# where the kernel writes 0xffff, which is the same sum (RFC 1624 3).
+TSHARK_ERRORS = ("(tcp.checksum.status == Bad && tcp.checksum != 0xffff)", "ip.checksum.status == Bad", "_ws.malformed",
   "tcp.option.len.invalid", "tcp.analysis.ack_lost_segment")
 
 FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
