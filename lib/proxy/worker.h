@@ -91,7 +91,8 @@ unsigned sluice_tick(struct worker *w, ticks_t now, unsigned budget);
 /** A time not later than the next due timer, TICKS_NEVER when there is none. */
 ticks_t sluice_next_tick(const struct worker *w);
 
-/** Gives every packet that is held back through packet_drop. The last call to a worker. */
+/** Gives every packet that is held back through packet_drop: the last call to a worker, or the last
+ * before its packets' memory or ports change. */
 void sluice_give_back(struct worker *w);
 
 /** Counts a packet that never reaches sluice_burst (refused by the port layer), as received from

@@ -125,7 +125,8 @@ world_new(const struct world_options *options)
 	for (uint16_t slot = 0; slot < WORLD_BACKENDS; slot++)
 		w->configs[slot] = backend_default(&options->backend, options->mode, slot);
 	w->shared = options->together_with ? options->together_with->shared : w->own_shared;
-	w->cookies = cookie_plan_make(&(struct siphash_key){1, 2});
+	w->cookies = options->cookies ? *options->cookies
+				      : cookie_plan_make(&(struct siphash_key){1, 2});
 	w->foreign_cookies = options->foreign_cookies;
 	w->timeouts = timeouts_default();
 	w->is_probing = options->probe != NULL;
