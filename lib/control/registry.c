@@ -177,19 +177,37 @@ registry_settle(struct registry *registry)
 	return true;
 }
 
+/* Scales that were announced before a restart, like slot_fix_wscale(). */
+static void
+slot_take_wscale(struct slot *slot, const struct snapshot *before, const struct cookie_plan *plan)
+{
+	const struct backend_config *config =
+			snapshot_find(before, &slot->config.address, slot->config.port);
+
+	for (unsigned i = 0; config != NULL && i < ARRAY_COUNT(slot->config.earlier_wscale); i++)
+		slot->config.earlier_wscale[i] =
+				(uint8_t)(1 + backend_config_wscale(config,
+							      snapshot_cookies(before),
+							      plan->first + i));
+}
+
 /* Puts the first configuration's backends into the first slots and publishes them. */
 static const char *
-publish_first(struct registry *registry, ticks_t now)
+publish_first(struct registry *registry, const struct siphash_key *secret, ticks_t now)
 {
+	const struct snapshot *before = registry->env.before;
 	const struct config *config = registry->config;
 	struct snapshot *snapshot;
-	const char *problem = registry_begin(
-			registry, config->backend_count, registry_secret(registry), now, &snapshot);
+	const char *problem =
+			registry_begin(registry, config->backend_count, secret, now, &snapshot);
 
 	if (problem != NULL)
 		return problem;
-	for (unsigned i = 0; i < config->backend_count; i++)
+	for (unsigned i = 0; i < config->backend_count; i++) {
 		registry_take(registry, &registry->slots[i], &config->backends[i], now);
+		if (before != NULL)
+			slot_take_wscale(&registry->slots[i], before, &registry->cookies);
+	}
 	registry_publish(registry, snapshot);
 	registry->config_generation = 1;
 	return NULL;
@@ -211,11 +229,13 @@ registry_init(struct registry *registry, const struct registry_env *env, const c
 	}
 	if (!env->secret(env->context, config, &secret, message, size))
 		return false;
-	registry->cookies = cookie_plan_make(&secret);
+	registry->cookies = env->before != NULL ? *snapshot_cookies(env->before)
+						: cookie_plan_make(&secret);
+
+	const char *problem = publish_first(registry, &secret, now);
+
+	registry->env.before = NULL;
 	explicit_bzero(&secret, sizeof(secret));
-
-	const char *problem = publish_first(registry, now);
-
 	if (problem != NULL)
 		snprintf(message, size, "%s", problem);
 	return problem == NULL;

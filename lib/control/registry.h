@@ -73,6 +73,9 @@ struct registry_env {
 	bool (*secret)(void *context, const struct config *config, struct siphash_key *secret,
 			char *message, size_t size);
 	uint64_t seed; /**< of the snapshots' hash */
+	/** What was configured before a restart, whose cookies are still out there (proxy/state.h);
+	 * NULL: nothing. Until registry_init() returns. */
+	const struct snapshot *before;
 };
 
 struct registry {

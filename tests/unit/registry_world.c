@@ -49,6 +49,13 @@ secret(void *context, const struct config *config, struct siphash_key *key, char
 struct registry_world *
 registry_world_new(const char *backends, struct rte_rcu_qsbr *qsbr)
 {
+	return registry_world_new_after(backends, qsbr, NULL);
+}
+
+struct registry_world *
+registry_world_new_after(
+		const char *backends, struct rte_rcu_qsbr *qsbr, const struct snapshot *before)
+{
 	struct registry_world *w = aligned_alloc(CACHE_LINE_SIZE, cache_align(sizeof(*w)));
 	struct config_errors errors;
 	char message[256] = "";
@@ -84,6 +91,7 @@ registry_world_new(const char *backends, struct rte_rcu_qsbr *qsbr)
 			.ask = ask,
 			.secret = secret,
 			.seed = 7,
+			.before = before,
 	};
 	if (!registry_init(&w->registry, &env, w->path, config, w->now, message, sizeof(message)))
 		fail_msg("%s", message);

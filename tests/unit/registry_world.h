@@ -43,6 +43,9 @@ struct registry_world {
 
 /** A running registry of those backends; qsbr as in registry_env. */
 struct registry_world *registry_world_new(const char *backends, struct rte_rcu_qsbr *qsbr);
+/** The same after a restart: before is what was configured then. */
+struct registry_world *registry_world_new_after(
+		const char *backends, struct rte_rcu_qsbr *qsbr, const struct snapshot *before);
 void registry_world_free(struct registry_world *w);
 
 /** Writes the file: backends, and more members of the top level (", 'queues': {...}"). */

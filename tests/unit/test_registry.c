@@ -52,6 +52,46 @@ test_first(void **state)
 	registry_world_free(w);
 }
 
+/* 9. After a restart: cookies that are out there keep their secrets and window scales; the
+ * configured ones count from the epoch after the next. */
+static void
+test_pitfall_29_cookies_after_restart(void **state)
+{
+	const struct siphash_key secrets[] = {{3, 4}, {5, 6}};
+	_Alignas(CACHE_LINE_SIZE) uint8_t memory[65536];
+	struct snapshot *before = snapshot_init(memory, 2, 9, 1);
+	struct backend_config config = {.port = 80, .family = FAMILY_IP4, .announced_wscale = 3};
+	struct cookie_plan plan = cookie_plan_make(&secrets[0]);
+	const struct backend_config *web, *mail;
+	struct registry_world *w;
+	uint64_t epoch;
+
+	(void)state;
+	config.address = ip_addr_from_ip4(htole32(0x0200000a));
+	assert_int_equal(snapshot_insert(before, &config), 0);
+	plan.secrets[COOKIE_PLAN_EPOCHS - 1] = secrets[1];
+	plan.first = UINT64_C(1000000) - 2; /* the world begins in the epoch of a million */
+	snapshot_set_cookies(before, &plan, false);
+	w = registry_world_new_after(WEB "," MAIL, NULL, before);
+	epoch = cookie_epoch(w->now);
+	plan = *snapshot_cookies(w->where);
+	web = registry_world_find(w, 2, 80);
+	mail = registry_world_find(w, 2, 25);
+	for (uint64_t at = epoch - 1; at <= epoch + 1; at++) {
+		const struct siphash_key *secret = &secrets[at > epoch];
+
+		assert_memory_equal(&plan.secrets[cookie_plan_index(&plan, at)], secret,
+				sizeof(*secret));
+		assert_int_equal(backend_config_wscale(web, &plan, at), 3);
+		assert_int_equal(backend_config_wscale(mail, &plan, at), mail->announced_wscale);
+	}
+	assert_memory_equal(&plan.secrets[cookie_plan_index(&plan, epoch + 2)], &w->secret,
+			sizeof(w->secret));
+	assert_int_equal(backend_config_wscale(web, &plan, epoch + 2), web->announced_wscale);
+	assert_int_not_equal(web->announced_wscale, 3);
+	registry_world_free(w);
+}
+
 /* Connections that a test says worker 1 holds in a slot. */
 static void
 hold(struct registry_world *w, unsigned slot, uint64_t count)
@@ -459,6 +499,7 @@ main(void)
 			cmocka_unit_test(test_check),
 			cmocka_unit_test(test_set),
 			cmocka_unit_test(test_stuck),
+			cmocka_unit_test(test_pitfall_29_cookies_after_restart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
