@@ -5,18 +5,25 @@
  */
 #include "appliance.h"
 
+#include <unistd.h>
+
 #include "control.h"
 #include "cpus.h"
 #include "eal.h"
+#include "keep.h"
 #include "keys.h"
 #include "mbufs.h"
 #include "port.h"
 #include "signals.h"
+#include "upgrade.h"
 #include "workers.h"
 
 struct appliance {
-	const char *path;      /* of the configuration file */
+	const struct options *options;
 	struct config *config; /* owned until control_open() takes it over */
+	bool ends_well;	       /* so that connections are to be kept */
+	struct upgrade upgrade;
+	struct state_file kept; /* by the process before */
 	bool config_is_taken;
 	bool eal_is_up;
 	struct keys keys;
@@ -34,6 +41,10 @@ plan_up(struct appliance *a)
 	signals_block();
 	fit = cpus_check(a->config);
 	fit &= keys_init(&a->keys, a->config->secret_file);
+	state_file_find(&a->kept, a->options->keep_state, a->config);
+	/* Cookies that the process before sent are still out there. */
+	if (a->kept.bytes != NULL && !a->kept.state.secret_is_configured)
+		a->keys.cookie_secret = a->kept.state.cookies.secrets[COOKIE_PLAN_EPOCHS - 1];
 	for (unsigned side = 0; side < SIDE_COUNT; side++)
 		fit &= port_plan(&a->ports[side], side, a->config);
 	return fit; /* all that is wrong was said at once */
@@ -44,6 +55,7 @@ plan_down(struct appliance *a)
 {
 	if (!a->config_is_taken)
 		config_free(a->config);
+	state_file_free(&a->kept);
 	keys_wipe(&a->keys);
 }
 
@@ -54,13 +66,15 @@ control_up(struct appliance *a)
 			.workers = &a->workers,
 			.ports = a->ports,
 			.keys = &a->keys,
+			.before = a->kept.before,
+			.keeps_state = a->options->keep_state != NULL,
 			.report = {&a->workers, a->ports, &a->mbufs},
 			.signals = -1,
 	};
 	if (!workers_init(&a->workers, a->config))
 		return false;
 	a->config_is_taken = true;
-	return control_open(&a->control, a->path, a->config);
+	return control_open(&a->control, a->options->config_path, a->config);
 }
 
 static void
@@ -86,14 +100,19 @@ memory_down(struct appliance *a)
 }
 
 static bool
-ports_up(struct appliance *a)
+ports_open(struct appliance *a, bool (*attach)(struct port *port))
 {
 	for (unsigned side = 0; side < SIDE_COUNT; side++)
-		if (!port_attach(&a->ports[side]) ||
-				!port_start(&a->ports[side], a->mbufs.by_worker))
+		if (!attach(&a->ports[side]) || !port_start(&a->ports[side], a->mbufs.by_worker))
 			return false;
 	mbufs_mark_start(&a->mbufs);
 	return true;
+}
+
+static bool
+ports_up(struct appliance *a)
+{
+	return ports_open(a, port_attach);
 }
 
 static void
@@ -106,14 +125,25 @@ ports_down(struct appliance *a)
 static bool
 workers_up(struct appliance *a)
 {
-	return workers_build(&a->workers, a->config, &a->keys, a->ports, &a->mbufs) &&
-	       workers_start(&a->workers);
+	if (!workers_build(&a->workers, a->config, &a->keys, a->ports, &a->mbufs))
+		return false;
+	keep_take(&a->kept, &a->workers);
+	return workers_start(&a->workers);
+}
+
+/* Writes the stopped workers' connections where they can wait. */
+static bool
+state_down(const struct appliance *a)
+{
+	return keep_save(a->options->keep_state, &a->workers, &a->control.registry);
 }
 
 static void
 workers_down(struct appliance *a)
 {
 	workers_stop(&a->workers);
+	if (a->ends_well && a->options->keep_state != NULL)
+		state_down(a);
 	report_print(&a->control.report, &a->control.registry);
 	workers_raze(&a->workers);
 }
@@ -129,18 +159,53 @@ static const struct step {
 		{workers_up, workers_down}, /* tables and cores; at the end the last report */
 };
 
-enum exit_code
-appliance_run(const char *path, struct config *config)
+/* Becomes the program's new file. When that can't be, everything runs again as before; false if not
+ * even that. */
+static bool
+upgrade(struct appliance *a)
 {
-	struct appliance appliance = {.path = path, .config = config};
+	if (!upgrade_check(&a->upgrade))
+		return true;
+	workers_stop(&a->workers);
+	if (state_down(a)) {
+		report_print(&a->control.report, &a->control.registry);
+		ports_down(a);
+		upgrade_exec(&a->upgrade);
+		unlink(a->options->keep_state);
+		if (!ports_open(a, port_attach_again))
+			return false;
+	}
+	return workers_resume(&a->workers, a->ports);
+}
+
+static enum exit_code
+run(struct appliance *a)
+{
+	enum exit_code code;
+
+	do {
+		code = control_run(&a->control);
+	} while (a->control.wants_upgrade && upgrade(a));
+	if (a->control.wants_upgrade)
+		return EXIT_CODE_ENVIRONMENT;
+	a->ends_well = code == EXIT_CODE_OK;
+	return code;
+}
+
+enum exit_code
+appliance_run(const struct options *options, struct config *config)
+{
+	struct appliance appliance = {.options = options, .config = config};
 	enum exit_code code = EXIT_CODE_OK;
 	unsigned steps = 0;
+
+	upgrade_init(&appliance.upgrade, options->argv);
 
 	while (code == EXIT_CODE_OK && steps < ARRAY_COUNT(ladder))
 		if (!ladder[steps++].up(&appliance))
 			code = EXIT_CODE_ENVIRONMENT;
 	if (code == EXIT_CODE_OK)
-		code = control_run(&appliance.control);
+		code = run(&appliance);
 	while (steps-- > 0)
 		ladder[steps].down(&appliance);
 	return code;

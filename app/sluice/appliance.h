@@ -3,11 +3,11 @@
 #ifndef SLUICE_APP_APPLIANCE_H
 #define SLUICE_APP_APPLIANCE_H
 
-#include "control/config.h"
+#include "options.h"
 #include "say.h"
 
 /** Starts everything, runs until a stop is wished, and ends everything. Takes config over, which
- * was read from path; reloads read that again. */
-enum exit_code appliance_run(const char *path, struct config *config);
+ * was read from options->config_path; reloads read that again. */
+enum exit_code appliance_run(const struct options *options, struct config *config);
 
 #endif

@@ -89,6 +89,7 @@ registry_open(struct control *control, const char *path, struct config *config)
 			.ask = ask,
 			.secret = secret,
 			.seed = control->keys->snapshot_seed,
+			.before = control->before,
 	};
 	char message[1024];
 
@@ -158,6 +159,17 @@ reload(struct control *control)
 	config_errors_free(&errors);
 }
 
+/* False when there is nowhere to keep connections: then an upgrade would be an outage. */
+static bool
+upgrade_is_possible(struct control *control)
+{
+	control->wants_upgrade = control->keeps_state;
+	if (!control->wants_upgrade)
+		say("SIGUSR2: started without --keep-state, all connections would be lost; nothing "
+		    "has changed");
+	return control->wants_upgrade;
+}
+
 /* Fulfils what signals wish; false for a stop. */
 static bool
 signals_serve(struct control *control)
@@ -171,6 +183,10 @@ signals_serve(struct control *control)
 			break;
 		case WISH_RELOAD:
 			reload(control);
+			break;
+		case WISH_UPGRADE:
+			if (upgrade_is_possible(control))
+				return false;
 			break;
 		case WISH_NONE:
 			return true;
@@ -259,12 +275,19 @@ control_run(struct control *control)
 
 	control->alive_interval_ms = notify_alive_interval_ms();
 	control->all_work = true;
-	say("ready: %u workers, %u backends, client %s, server %s", control->workers->count,
-			control->registry.config->backend_count,
-			control->ports[SIDE_CLIENT].config->device,
-			control->ports[SIDE_BACKEND].config->device);
+	control->wants_upgrade = false;
+	if (!control->was_ready)
+		say("ready: %u workers, %u backends, client %s, server %s", control->workers->count,
+				control->registry.config->backend_count,
+				control->ports[SIDE_CLIENT].config->device,
+				control->ports[SIDE_BACKEND].config->device);
+	control->was_ready = true;
 	status_tell(control, notify_ready);
 	code = run(control);
-	notify_stopping();
+	/* To the service manager an upgrade is a reload, which the next process ends. */
+	if (control->wants_upgrade)
+		notify_reloading();
+	else
+		notify_stopping();
 	return code;
 }

@@ -19,6 +19,8 @@ struct control {
 	struct workers *workers; /**< workers_init() was called */
 	struct port *ports;	 /**< SIDE_COUNT of them */
 	const struct keys *keys;
+	const struct snapshot *before; /**< of the process before, or NULL; until control_open() */
+	bool keeps_state;
 	struct report report;
 	/* Owned. */
 	int signals;
@@ -29,14 +31,16 @@ struct control {
 	struct control_socket *socket;
 	uint64_t alive_interval_ms; /**< the service manager wants to hear of us; 0: it does not */
 	bool all_work;		    /**< no worker is known to stand still */
+	bool was_ready;		    /**< said so */
+	bool wants_upgrade;
 };
 
 /** Publishes the first configuration, which it takes over, and listens at its control.socket; what
  * is given is set. False when it can't, already said; call control_close() in either case. */
 bool control_open(struct control *control, const char *path, struct config *config);
 
-/** Says "ready", and runs until a stop is wished (EXIT_CODE_OK) or a port is gone
- * (EXIT_CODE_ENVIRONMENT). The workers run. */
+/** Says "ready", and runs until a stop or, seen by wants_upgrade, an upgrade is wished
+ * (EXIT_CODE_OK), or a port is gone (EXIT_CODE_ENVIRONMENT). The workers run. */
 enum exit_code control_run(struct control *control);
 
 /** Hangs up and frees everything, the configuration too. The workers have ended. */

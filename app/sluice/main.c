@@ -18,7 +18,7 @@ main(int argc, char **argv)
 	if (config == NULL)
 		return EXIT_CODE_INPUT;
 	if (!options.check)
-		return appliance_run(options.config_path, config);
+		return appliance_run(&options, config);
 	printf("%s: ok, %u backends\n", options.config_path, config->backend_count);
 	config_free(config);
 	return EXIT_CODE_OK;

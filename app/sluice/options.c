@@ -8,12 +8,15 @@
 #include "say.h"
 
 static const char usage[] =
-		"usage: sluice --config FILE [--check]\n"
+		"usage: sluice --config FILE [--keep-state STATE] [--check]\n"
 		"\n"
 		"Inline SYN proxy between two ports: proves clients before their backend sees "
 		"them.\n"
 		"\n"
 		"  -c, --config FILE  JSON configuration, described in config/README.md\n"
+		"      --keep-state STATE  a stop writes connections to this file, and a start "
+		"takes them up\n"
+		"                     from it, once\n"
 		"      --check        validate FILE and end; nothing is started\n"
 		"  -h, --help         this text\n"
 		"      --version      the version\n"
@@ -21,14 +24,23 @@ static const char usage[] =
 		"SIGHUP reads FILE again; with any error in it nothing changes.\n"
 		"SIGUSR1 prints all counters as one line of JSON on standard output; so does the "
 		"end.\n"
+		"SIGUSR2 replaces it by its program's file as it is now; with --keep-state "
+		"connections live on.\n"
 		"SIGTERM and SIGINT stop it.\n"
 		"Exit status: 0 well, 1 the machine lacks what FILE asks for, 2 wrong usage or "
 		"FILE.\n";
 
-enum { OPTION_CONFIG = 'c', OPTION_HELP = 'h', OPTION_CHECK = 256, OPTION_VERSION };
+enum {
+	OPTION_CONFIG = 'c',
+	OPTION_HELP = 'h',
+	OPTION_CHECK = 256,
+	OPTION_VERSION,
+	OPTION_KEEP_STATE
+};
 
 static const struct option known[] = {
 		{"config", required_argument, NULL, OPTION_CONFIG},
+		{"keep-state", required_argument, NULL, OPTION_KEEP_STATE},
 		{"check", no_argument, NULL, OPTION_CHECK},
 		{"help", no_argument, NULL, OPTION_HELP},
 		{"version", no_argument, NULL, OPTION_VERSION},
@@ -40,11 +52,14 @@ options_parse(int argc, char **argv, struct options *options)
 {
 	int option;
 
-	*options = (struct options){0};
+	*options = (struct options){.argv = argv};
 	while ((option = getopt_long(argc, argv, "c:h", known, NULL)) != -1) {
 		switch (option) {
 		case OPTION_CONFIG:
 			options->config_path = optarg;
+			break;
+		case OPTION_KEEP_STATE:
+			options->keep_state = optarg;
 			break;
 		case OPTION_CHECK:
 			options->check = true;

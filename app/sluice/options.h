@@ -9,7 +9,9 @@
 
 struct options {
 	const char *config_path; /**< borrowed from argv */
-	bool check;		 /**< validate the file and end */
+	const char *keep_state; /**< NULL, or where connections wait for the next start; the same */
+	char **argv;		/**< as main() got it */
+	bool check;		/**< validate the file and end */
 };
 
 enum options_outcome {

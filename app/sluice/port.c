@@ -94,6 +94,18 @@ port_attach(struct port *port)
 	return true;
 }
 
+bool
+port_attach_again(struct port *port)
+{
+	const bool is_pci = port->device.kind == DEVICE_PCI;
+
+	/* Closed is not yet gone: its bus still counts the device as taken. */
+	rte_eal_hotplug_remove(is_pci ? "pci" : "vdev", port->device.name);
+	if (is_pci)
+		rte_eal_hotplug_add("pci", port->device.name, "");
+	return port_attach(port);
+}
+
 unsigned
 port_mbufs_held(const struct port *port)
 {

@@ -44,6 +44,9 @@ bool port_plan(struct port *port, enum side side, const struct config *config);
 /** Finds the device in DPDK, or makes it. After EAL's start. */
 bool port_attach(struct port *port);
 
+/** The same for a port that was attached before, and closed. */
+bool port_attach_again(struct port *port);
+
 /** mbufs that the port's own rings may hold, to size the pools by. */
 unsigned port_mbufs_held(const struct port *port);
 

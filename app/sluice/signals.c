@@ -52,6 +52,8 @@ signals_take(int fd)
 		return WISH_REPORT;
 	case SIGHUP:
 		return WISH_RELOAD;
+	case SIGUSR2:
+		return WISH_UPGRADE;
 	default:
 		return WISH_NONE;
 	}

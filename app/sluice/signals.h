@@ -8,10 +8,11 @@
 #define SLUICE_APP_SIGNALS_H
 
 enum wish {
-	WISH_NONE,   /**< no signal waits, or one without a meaning */
-	WISH_STOP,   /**< SIGTERM, SIGINT */
-	WISH_REPORT, /**< SIGUSR1 */
-	WISH_RELOAD, /**< SIGHUP */
+	WISH_NONE,    /**< no signal waits, or one without a meaning */
+	WISH_STOP,    /**< SIGTERM, SIGINT */
+	WISH_REPORT,  /**< SIGUSR1 */
+	WISH_RELOAD,  /**< SIGHUP */
+	WISH_UPGRADE, /**< SIGUSR2 */
 };
 
 /** Blocks the signals for this thread and all it starts. Call before any thread exists. */

@@ -161,6 +161,7 @@ bool
 workers_init(struct workers *workers, const struct config *config)
 {
 	*workers = (struct workers){
+			.config = config,
 			.count = config->worker_count,
 			.limits = {.connections = config->connections_per_worker,
 					.connections_ip6 = config->ip6_connections_per_worker,
@@ -311,6 +312,8 @@ worker_join(const struct workers *workers, unsigned index)
 void
 workers_stop(struct workers *workers)
 {
+	if (workers->running == 0)
+		return;
 	__atomic_store_n(&workers->stop, true, __ATOMIC_RELAXED);
 	for (unsigned i = 0; i < workers->running; i++)
 		worker_join(workers, i);
@@ -323,6 +326,22 @@ workers_stop(struct workers *workers)
 			sluice_give_back(workers->loops[i]->worker);
 		loop_reclaim(workers->loops[i]);
 	}
+}
+
+bool
+workers_resume(struct workers *workers, const struct port ports[SIDE_COUNT])
+{
+	__atomic_store_n(&workers->stop, false, __ATOMIC_RELAXED);
+	for (unsigned i = 0; i < workers->count; i++) {
+		for (unsigned side = 0; side < SIDE_COUNT; side++) {
+			struct lane *lane = &workers->loops[i]->lanes[side];
+			const uint64_t refused = lane->refused;
+
+			lane_init(lane, &ports[side], i);
+			lane->refused = refused;
+		}
+	}
+	return workers_start(workers);
 }
 
 uint64_t

@@ -15,6 +15,7 @@
 #include "port.h"
 
 struct workers {
+	const struct config *config;
 	unsigned count;
 	unsigned running; /**< of the first ones; the rest was never started */
 	bool is_built;	  /**< all of it: counters can be read */
@@ -63,9 +64,12 @@ bool workers_ask(struct workers *workers, unsigned worker, struct inspect *lette
 bool workers_watch(struct workers *workers, ticks_t limit);
 
 /** Stops and joins them, frees the packets on their way between them, and lets the ports give
- * back what was sent. Counters stay readable. Ends the process, and says so, when a worker does not
- * end within seconds. */
+ * back what was sent. Counters stay readable, and workers_resume() makes them run again. Ends the
+ * process, and says so, when a worker does not end within seconds. */
 void workers_stop(struct workers *workers);
+
+/** Launches stopped workers again, on ports that were closed and started anew meanwhile. */
+bool workers_resume(struct workers *workers, const struct port ports[SIDE_COUNT]);
 
 /** Packets that the port of that side refused to send, all workers. */
 uint64_t workers_refused(const struct workers *workers, enum side side);
