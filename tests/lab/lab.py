@@ -253,7 +253,7 @@ class Namespace:
 class Sluice:
   """The appliance under test, as a process."""
 
-  def __init__(self, lab, config, check_end=True):
+  def __init__(self, lab, config, check_end=True, arguments=(), program=SLUICE):
     self.lab = lab
     self.config = config
     self.check_end = check_end
@@ -261,7 +261,7 @@ class Sluice:
     self.path = lab.directory / f"config{number}.json"
     self.path.write_text(json.dumps(config) + "\n")
     self.process = lab.start(f"sluice{number}", "ip", "netns", "exec", lab.sluice_host.name,
-      *lab.wrapper, SLUICE, "--config", self.path, cpus=ALL_CPUS)
+      *lab.wrapper, program, "--config", self.path, *arguments, cpus=ALL_CPUS)
     self.printed = 0
 
   def wait_ready(self):
@@ -485,12 +485,12 @@ class Lab:
       "backends": backends,
     }
 
-  def start_sluice(self, config=None, **queues):
+  def start_sluice(self, config=None, arguments=(), program=SLUICE, **queues):
     """Starts Sluice and waits until it forwards. When it refuses a wire, runs the lines that its
     messages say to run, as its operator would, and starts it again."""
     config = config or self.config(**queues)
     for _ in range(3):
-      sluice = Sluice(self, config)
+      sluice = Sluice(self, config, arguments=arguments, program=program)
       self.sluices.append(sluice)
       ready = sluice.wait_ready()
       if self.tags or not ready:

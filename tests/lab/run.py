@@ -29,6 +29,7 @@ import test_pmtu
 import test_probe
 import test_queue
 import test_reload
+import test_restart
 import test_sluicectl
 import test_spoofing
 import test_start
@@ -41,7 +42,7 @@ MODULES = (test_transfer, test_close, test_options, test_ecn, test_loss, test_fo
   test_faults,
   test_start, test_parity, test_queue, test_overflow, test_reload, test_control, test_sluicectl,
   test_doctor, test_strays, test_exempt, test_early, test_clients, test_habits,
-  test_pmtu, test_probe, test_spoofing, test_capture)
+  test_pmtu, test_probe, test_spoofing, test_capture, test_restart)
 
 
 def passes(test):
