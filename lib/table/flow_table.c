@@ -257,7 +257,10 @@ record_take(struct flow_table *table)
 static void
 record_give(struct flow_table *table, uint32_t handle)
 {
-	flow_at(table, handle)->client = table->free_head;
+	struct flow *flow = flow_at(table, handle);
+
+	flow->vlan_family = FLOW_UNUSED;
+	flow->client = table->free_head;
 	table->free_head = handle;
 }
 
@@ -343,7 +346,6 @@ flow_table_remove(struct flow_table *table, uint32_t handle)
 	bucket_take(table, index, e, flow->hash);
 	if (flow->vlan_family & FLOW_IP6)
 		pair_give(table, flow->client);
-	flow->vlan_family = FLOW_UNUSED;
 	record_give(table, handle);
 	table->count--;
 }

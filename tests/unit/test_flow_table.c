@@ -135,6 +135,17 @@ test_capacity(void **state)
 	}
 }
 
+/* How many records a walk over all handles meets. */
+static uint32_t
+walk(const struct flow_table *table)
+{
+	uint32_t used = 0;
+
+	for (uint32_t id = 0; id < table->touched; id++)
+		used += flow_table_is_used(table, id);
+	return used;
+}
+
 /* 3. IPv6 is refused beyond its own limit while IPv4 goes on, and pairs come back. */
 static void
 test_ip6_limit(void **state)
@@ -151,6 +162,8 @@ test_ip6_limit(void **state)
 	tuple = tuple_ip6(3, 1);
 	assert_int_equal(insert(&f.table, &tuple), FLOW_NONE);
 	assert_int_equal(f.table.count, 3);
+	/* What was taken for the refused one is free again. */
+	assert_int_equal(walk(&f.table), 3);
 	for (uint32_t i = 0; i < 7; i++) {
 		struct tuple ip4 = tuple_ip4(i, 1);
 
