@@ -184,6 +184,7 @@ state_conn_fields(struct state_cursor *cursor, struct state_conn *record)
 	field32(cursor, &record->past);
 	field32(cursor, &record->due);
 	setup_fields(cursor, &record->setup);
+	field32(cursor, &record->setup.backend_tsval);
 	field_bytes(cursor, record->zero, sizeof(record->zero));
 }
 

@@ -69,7 +69,7 @@ struct state_conn {
 	uint32_t past; /**< spliced: silence in steps of 2^STATE_STEP_SHIFT us; before: us since the
 			  proof */
 	uint32_t due;  /**< before the splice: until the next SYN, in such steps */
-	uint8_t zero[8];
+	uint8_t zero[4];
 };
 
 /** Where the next field is written to, or read from; the other is NULL. */
