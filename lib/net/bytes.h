@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Reading and writing header fields at any alignment, and where the fields are. For the files
- * of this floor only; everybody above works with struct pkt.
+ * of this floor, and for what the appliance still has to do to a frame that leaves; everybody else
+ * works with struct pkt.
  */
 #ifndef SLUICE_NET_BYTES_H
 #define SLUICE_NET_BYTES_H

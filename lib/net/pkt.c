@@ -63,6 +63,13 @@ parse_addresses(struct pkt *pkt, enum family family, const union ip_addr *source
 	pkt->tuple.backend = *(from_client ? destination : source);
 }
 
+/* How far a header may reach: the IP packet's end, or where the bytes at hand end before it. */
+static uint32_t
+head_end(const struct pkt *pkt, uint32_t end)
+{
+	return end < pkt->len ? end : pkt->len;
+}
+
 static enum pkt_kind
 parse_tcp(struct pkt *pkt, uint32_t offset, uint32_t end)
 {
@@ -72,7 +79,7 @@ parse_tcp(struct pkt *pkt, uint32_t offset, uint32_t end)
 
 	pkt->l4_offset = (uint16_t)offset;
 	pkt->l4_length = end - offset;
-	if (pkt->l4_length < TCP_BYTES_MIN)
+	if (head_end(pkt, end) < offset + TCP_BYTES_MIN)
 		return pkt_refuse(pkt, REASON_tcp_truncated);
 
 	source = load_be16(tcp + TCP_SOURCE_PORT_AT);
@@ -90,7 +97,8 @@ parse_tcp(struct pkt *pkt, uint32_t offset, uint32_t end)
 static enum pkt_kind
 parse_fragment(struct pkt *pkt, uint32_t offset, uint32_t end, uint32_t at)
 {
-	pkt->fragment = (uint8_t)fragment_judge(pkt->data + offset, end - offset, at);
+	pkt->fragment = (uint8_t)fragment_judge(
+			pkt->data + offset, head_end(pkt, end) - offset, at);
 	return PKT_FRAGMENT;
 }
 
@@ -99,6 +107,8 @@ static enum pkt_kind
 parse_icmp(struct pkt *pkt, enum family family, uint32_t offset, uint32_t end,
 		const union ip_addr *destination)
 {
+	if (UNLIKELY(end > pkt->len))
+		return pkt_refuse(pkt, REASON_frame_too_large);
 	if (icmp_parse(pkt, family, offset, end, destination) == PKT_ICMP_ERROR)
 		return PKT_ICMP_ERROR;
 	return pkt_pass(pkt, REASON_pass_not_tcp);
@@ -133,7 +143,7 @@ parse_ip4(struct pkt *pkt)
 	total_length = load_be16(ip + IP4_TOTAL_LENGTH_AT);
 	if (header_length < IP4_BYTES_MIN || header_length > room)
 		return pkt_refuse(pkt, REASON_ip4_header_length);
-	if (total_length < header_length || total_length > room)
+	if (total_length < header_length || total_length > room + pkt->rest)
 		return pkt_refuse(pkt, REASON_ip4_total_length);
 	if (ip[IP4_PROTOCOL_AT] != PROTOCOL_TCP)
 		return parse_ip4_other(pkt, header_length, total_length);
@@ -216,16 +226,17 @@ parse_ip6_fragment(struct pkt *pkt, const struct chain *chain, uint8_t next_head
 static enum pkt_kind
 parse_extensions(struct pkt *pkt, uint8_t next_header, uint32_t offset, uint32_t end)
 {
+	const uint32_t head = head_end(pkt, end);
 	struct chain chain = {.fragment_headers = 0};
 
 	for (unsigned n = 0; chain.at == 0 && is_extension(next_header); n++) {
 		const uint8_t *extension = pkt->data + offset;
 		uint32_t length;
 
-		if (n == EXTENSIONS_MAX || end - offset < EXTENSION_BYTES_MIN)
+		if (n == EXTENSIONS_MAX || head < offset + EXTENSION_BYTES_MIN)
 			return pkt_refuse(pkt, REASON_ip6_extension);
 		length = extension_length(next_header, extension);
-		if (length > end - offset)
+		if (length > head - offset)
 			return pkt_refuse(pkt, REASON_ip6_extension);
 		chain.is_direct = next_header == EXTENSION_FRAGMENT;
 		if (chain.is_direct) {
@@ -260,7 +271,7 @@ parse_ip6(struct pkt *pkt)
 	if (first_word >> 28 != 6)
 		return pkt_refuse(pkt, REASON_ip6_version);
 	payload_length = load_be16(ip + IP6_PAYLOAD_LENGTH_AT);
-	if (payload_length > room - IP6_BYTES)
+	if (payload_length > room - IP6_BYTES + pkt->rest)
 		return pkt_refuse(pkt, REASON_ip6_payload_length);
 
 	pkt->tos = (uint8_t)(first_word >> 20);
@@ -402,9 +413,9 @@ pkt_has_valid_tcp_checksum(struct pkt *pkt)
 	uint8_t *tcp = pkt->data + pkt->l4_offset;
 	uint64_t pseudo, sum;
 
-	if (pkt->csum == PKT_CSUM_GOOD)
+	if (pkt->csum == PKT_CSUM_GOOD || pkt->csum == PKT_CSUM_LATER)
 		return true;
-	if (pkt->csum == PKT_CSUM_BAD)
+	if (pkt->csum == PKT_CSUM_BAD || UNLIKELY(pkt->rest > 0))
 		return false;
 	pseudo = csum_pseudo(&pkt->tuple, pkt->l4_length);
 	sum = csum_add(0, tcp, pkt->l4_length);
@@ -445,7 +456,9 @@ pkt_check_tcp(struct pkt *pkt)
 		return REASON_source_invalid;
 	if (!pkt_has_valid_ip4_checksum(pkt))
 		return REASON_ip4_checksum;
-	if (pkt->tcp_header_length < TCP_BYTES_MIN || pkt->tcp_header_length > pkt->l4_length)
+	if (pkt->tcp_header_length < TCP_BYTES_MIN ||
+			head_end(pkt, pkt->l4_offset + pkt->l4_length) <
+					(uint32_t)pkt->l4_offset + pkt->tcp_header_length)
 		return REASON_tcp_data_offset;
 	if (!pkt_has_valid_tcp_checksum(pkt))
 		return REASON_tcp_checksum;

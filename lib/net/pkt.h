@@ -36,8 +36,10 @@ enum pkt_csum {
 	PKT_CSUM_PARTIAL, /**< verify in software; a field that holds just the pseudo-header sum (a
 			       virtual peer left the rest to hardware) is completed instead of
 			     refused */
-	PKT_CSUM_GOOD,	  /**< the NIC verified IP and TCP */
-	PKT_CSUM_BAD,	  /**< the NIC found the TCP checksum wrong */
+	PKT_CSUM_LATER, /**< a virtual peer vouches for TCP and left its checksum to the port, which
+			     fills it in as the packet leaves; IP is verified here */
+	PKT_CSUM_GOOD,	/**< the NIC verified IP and TCP */
+	PKT_CSUM_BAD,	/**< the NIC found the TCP checksum wrong */
 };
 
 /** TCP flag bits as in the header's byte 13. */
@@ -57,6 +59,9 @@ struct pkt {
 	uint8_t *data;	   /**< first byte of the Ethernet header */
 	void *owner;	   /**< the caller's: never touched */
 	uint32_t len;	   /**< bytes at data */
+	uint32_t rest;	   /**< the frame's bytes that lie elsewhere, behind those at data: payload,
+			      which nobody here reads. 0 but for large frames, whose checksum the
+			      caller must know */
 	uint16_t tailroom; /**< writable bytes behind data + len */
 	uint8_t csum;	   /**< enum pkt_csum */
 
@@ -91,7 +96,8 @@ static_assert(sizeof(struct pkt) <= 3 * CACHE_LINE_SIZE, "a burst of 32 stays in
  * by, so that tuple is client first. Sets reason for PKT_FOREIGN and PKT_BAD, else leaves it
  * REASON_NONE. Does nothing to a packet already parsed.
  * Refuses (PKT_BAD) what could hide a protected packet: truncated headers, impossible lengths,
- * more than two VLAN tags, endless extension headers. Does not verify checksums.
+ * more than two VLAN tags, endless extension headers, headers that are not all at data. Does not
+ * verify checksums.
  */
 void pkt_parse(struct pkt *pkt, enum side from);
 

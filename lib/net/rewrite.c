@@ -102,6 +102,7 @@ pkt_set_length(struct pkt *pkt, uint32_t length)
 	uint32_t room = pkt->len + pkt->tailroom - length;
 
 	pkt->len = length;
+	pkt->rest = 0;
 	pkt->tailroom = (uint16_t)(room < UINT16_MAX ? room : UINT16_MAX);
 }
 

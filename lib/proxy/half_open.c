@@ -133,7 +133,9 @@ entry_syn_ack(const struct worker *w, const struct syn_entry *entry,
 	struct tcp_opt_syn announce = {
 			.tsval = entry->tsval,
 			.tsecr = entry->client_tsval,
-			.mss = backend_profile_mss(&w->backends[config->slot].profile, config),
+			.mss = worker_mss(w, config->family,
+					backend_profile_mss(&w->backends[config->slot].profile,
+							config)),
 			.wscale = entry->announced_wscale == SYN_WSCALE_NONE
 						  ? TCP_WSCALE_NONE
 						  : entry->announced_wscale,

@@ -47,6 +47,7 @@ syn_offer(struct worker *w, struct syn_answer *answer, const struct task *task)
 			&worker_backend(w, task->config)->profile, task->config, pkt, w->now);
 
 	announce.tsecr = pkt->opt.tsval;
+	announce.mss = worker_mss(w, task->config->family, announce.mss);
 	if (announce.wscale != TCP_WSCALE_NONE)
 		announce.wscale = backend_config_wscale(
 				task->config, snapshot_cookies(w->snapshot), w->jar.epoch);
@@ -378,7 +379,7 @@ handshake_record(struct worker *w, uint32_t id, const struct task *task, const s
 			.tsval = syn->has_timestamp ? proof->client_tsval : 0,
 			.flow_label = pkt->flow_label,
 			.iss = proof->cookie.iss,
-			.mss = syn->mss,
+			.mss = worker_mss(w, pkt->tuple.family, syn->mss),
 			.window = pkt->window,
 			.ttl = pkt->ttl,
 			.tos = pkt->tos,

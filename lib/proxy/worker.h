@@ -44,8 +44,8 @@ struct sluice_env {
 	 */
 	bool (*packet_get)(void *context, struct pkt *pkt);
 	/** Takes a packet from packet_get, or one left with the verdict HOLD, back, to be sent
-	 * through the port of that side. Of the latter, data, owner, len and tailroom are what they
-	 * were. */
+	 * through the port of that side. Of the latter, data, owner, len, rest and tailroom are
+	 * what they were. */
 	void (*packet_emit)(void *context, enum side out, struct pkt *pkt);
 	/** Takes a packet left with the verdict HOLD back, not to be sent. */
 	void (*packet_drop)(void *context, struct pkt *pkt);
@@ -66,7 +66,9 @@ struct sluice_env {
 	uint8_t server_mac[ETHER_ADDR_BYTES]; /**< source of probes: the server port's own MAC */
 	struct siphash_key hash_seed; /**< keys the tables' hash; random per start, the same for all
 					 workers */
-	ticks_t now;		      /**< time of initialisation */
+	uint16_t mtu; /**< the smaller one of both ports', so that no MSS is announced that does not
+			 fit; 0 for no limit */
+	ticks_t now;  /**< time of initialisation */
 };
 
 /** Bytes a worker needs, or 0 when limits are out of range. */

@@ -82,6 +82,16 @@ worker_backend(const struct worker *w, const struct backend_config *config)
 	return backend;
 }
 
+/* The MSS as far as a segment of it fits both ports; 0, for none named, stays (RFC 6691 2). */
+static inline uint16_t
+worker_mss(const struct worker *w, enum family family, uint16_t mss)
+{
+	const uint16_t headers = family == FAMILY_IP4 ? 40 : 60;
+
+	return w->env.mtu != 0 && mss > w->env.mtu - headers ? (uint16_t)(w->env.mtu - headers)
+							     : mss;
+}
+
 static inline struct accept_nodes
 worker_accept_nodes(const struct worker *w)
 {

@@ -21,6 +21,7 @@ struct early_packet {
 	uint8_t *data; /**< NULL while the record is free */
 	void *owner;
 	uint32_t len;
+	uint32_t rest;	   /**< as in struct pkt */
 	uint32_t seq;	   /**< of its first byte, host order */
 	uint32_t end;	   /**< behind its last */
 	uint32_t next;	   /**< in its list, or EARLY_NONE */

@@ -36,10 +36,10 @@ packet_emit(void *context, enum side out, struct pkt *pkt)
 	w->emitted_count++;
 	w->lent--;
 	emitted->to = out;
-	memcpy(emitted->frame, pkt->data, pkt->len);
-	emitted->length = pkt->len;
-	if (packet_read(&emitted->packet, emitted->frame, pkt->len))
-		assert_true(packet_checksums_are_right(emitted->frame, pkt->len));
+	emitted->length = pkt->len + pkt->rest;
+	memcpy(emitted->frame, pkt->data, emitted->length);
+	if (packet_read(&emitted->packet, emitted->frame, emitted->length))
+		assert_true(packet_checksums_are_right(emitted->frame, emitted->length));
 	else
 		assert_true(w->is_probing);
 	if (emitted->packet.flags == 0)
@@ -147,6 +147,7 @@ world_new(const struct world_options *options)
 			.server_mac = WORLD_MAC,
 			.inspect = &w->box,
 			.hash_seed = {3, 4},
+			.mtu = options->mtu,
 			.now = w->now,
 	};
 
@@ -182,8 +183,8 @@ outcome_fill(struct world *w, struct outcome *outcome, enum side from, const str
 	memset(&outcome->packet, 0, sizeof(outcome->packet));
 	if (outcome->verdict == VERDICT_HOLD)
 		return; /* the worker's, or gone already */
-	outcome->length = pkt->len;
-	memcpy(outcome->frame, pkt->data, pkt->len);
+	outcome->length = pkt->len + pkt->rest;
+	memcpy(outcome->frame, pkt->data, outcome->length);
 	w->lent--;
 	free(pkt->owner);
 	if (!packet_read(&outcome->packet, outcome->frame, outcome->length))
@@ -215,6 +216,11 @@ burst_place(struct world *w, unsigned i, size_t length)
 			.len = (uint32_t)length,
 			.tailroom = (uint16_t)(WORLD_FRAME_BYTES - length),
 	};
+	if (w->head_length != 0 && length > w->head_length) {
+		w->burst.pkts[i].len = w->head_length;
+		w->burst.pkts[i].rest = (uint32_t)length - w->head_length;
+		w->burst.pkts[i].csum = PKT_CSUM_LATER;
+	}
 	return data;
 }
 

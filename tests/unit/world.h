@@ -41,6 +41,7 @@ struct world_options {
 	enum world_mode mode;
 	const struct world *together_with; /**< another worker of the same appliance */
 	bool foreign_cookies;		   /**< other nodes may have sent a cookie */
+	uint16_t mtu;			   /**< of the ports; 0: no limit */
 	bool no_ip6;			   /**< no IPv6 connections at all */
 	struct backend_config backend;	   /**< overrides for every backend; 0 fields: defaults */
 	ticks_t start;			   /**< 0: some time in 2023 */
@@ -91,7 +92,9 @@ struct world {
 	struct backend_shared own_shared[16];
 	unsigned emitted_count;
 	struct emitted_packet emitted[WORLD_EMITTED_MAX];
-	bool out_of_buffers; /**< set: packet_get fails */
+	uint32_t head_length; /**< set: of longer frames only so much is at hand, and their checksum
+				 is left open */
+	bool out_of_buffers;  /**< set: packet_get fails */
 	uint64_t sent;
 	int lent; /**< packets that the worker has now */
 	void *memory;
