@@ -103,7 +103,10 @@ static bool
 ports_open(struct appliance *a, bool (*attach)(struct port *port))
 {
 	for (unsigned side = 0; side < SIDE_COUNT; side++)
-		if (!attach(&a->ports[side]) || !port_start(&a->ports[side], a->mbufs.by_worker))
+		if (!attach(&a->ports[side]))
+			return false;
+	for (unsigned side = 0; side < SIDE_COUNT; side++)
+		if (!port_start(&a->ports[side], &a->ports[side_other(side)], a->mbufs.by_worker))
 			return false;
 	mbufs_mark_start(&a->mbufs);
 	return true;

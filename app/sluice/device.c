@@ -52,8 +52,12 @@ argument_read(struct device *device, const char *text, size_t length)
 	if ((key == strlen("qpairs") && strncmp(text, "qpairs", key) == 0) ||
 			(key == strlen("queue_count") && strncmp(text, "queue_count", key) == 0))
 		device->queues = (unsigned)strtoul(equals + 1, NULL, 10);
-	if (key == strlen("framesz") && strncmp(text, "framesz", key) == 0)
+	if (key == strlen("framesz") && strncmp(text, "framesz", key) == 0) {
 		device->frame_size = (unsigned)strtoul(equals + 1, NULL, 10);
+		device->has_slots = true;
+	}
+	if (key == strlen("blocksz") && strncmp(text, "blocksz", key) == 0)
+		device->has_slots = true;
 	return true;
 }
 

@@ -24,6 +24,7 @@ struct device {
 	char interface[IF_NAMESIZE];  /**< the kernel's interface; empty for PCI and others */
 	unsigned queues;	      /**< queue pairs asked for by qpairs or queue_count; 1 */
 	unsigned frame_size;	      /**< framesz of af_packet, bytes; 2048 */
+	bool has_slots;		      /**< framesz or blocksz is given */
 };
 
 /** The driver's frame size when the string names none. */

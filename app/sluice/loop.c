@@ -22,6 +22,24 @@
 /* Under a flood the ports never run dry; timers wait for this many iterations at most. */
 #define HOLD_ITERATIONS 1024
 
+/* Drivers finish what offloads need; one that a driver finds unfit is taken out. */
+static void
+lane_finish_offloads(struct lane *lane)
+{
+	unsigned ready = 0;
+
+	while (ready < lane->count) {
+		ready += rte_eth_tx_prepare(lane->port, lane->queue, &lane->mbufs[ready],
+				(uint16_t)(lane->count - ready));
+		if (ready == lane->count)
+			break;
+		rte_pktmbuf_free(lane->mbufs[ready]);
+		counter_add(&lane->refused, 1);
+		lane->mbufs[ready] = lane->mbufs[--lane->count];
+	}
+	lane->is_told = false;
+}
+
 static void
 lane_send(struct lane *lane)
 {
@@ -29,6 +47,8 @@ lane_send(struct lane *lane)
 
 	if (lane->count == 0)
 		return;
+	if (UNLIKELY(lane->is_told))
+		lane_finish_offloads(lane);
 	sent = rte_eth_tx_burst(lane->port, lane->queue, lane->mbufs, (uint16_t)lane->count);
 	if (UNLIKELY(sent < lane->count)) {
 		rte_pktmbuf_free_bulk(&lane->mbufs[sent], lane->count - sent);
@@ -43,6 +63,49 @@ lane_push(struct lane *lane, struct rte_mbuf *m)
 	lane->mbufs[lane->count++] = m;
 	if (lane->count == LANE_PACKETS)
 		lane_send(lane);
+}
+
+/* A frame that can't leave as it is; see depart.h. */
+static void
+lane_push_other(struct lane *lane, struct rte_mbuf *m, struct rte_mempool *pool)
+{
+	struct segment_cut cut;
+
+	switch (depart_prepare(m, &lane->depart, &cut)) {
+	case DEPART_WHOLE:
+		lane->is_told |= (m->ol_flags & RTE_MBUF_F_TX_TCP_CKSUM) != 0;
+		lane_push(lane, m);
+		return;
+	case DEPART_IN_SEGMENTS:
+		while (segment_is_left(&cut)) {
+			struct rte_mbuf *segment = segment_next(&cut, pool);
+
+			if (segment == NULL) {
+				counter_add(&lane->refused, 1);
+				break;
+			}
+			lane_push(lane, segment);
+		}
+		break;
+	case DEPART_NOT:
+		counter_add(&lane->too_large, 1);
+		break;
+	}
+	rte_pktmbuf_free(m);
+}
+
+static void
+loop_send(struct loop *loop, enum side out, const struct pkt *pkt)
+{
+	struct lane *lane = &loop->lanes[out];
+	struct rte_mbuf *m = mbuf_pkt_unwrap(pkt);
+
+	if (LIKELY(depart_is_plain(m, pkt->l3_offset, &lane->depart))) {
+		m->ol_flags &= DEPART_FLAGS_KEPT;
+		lane_push(lane, m);
+	} else {
+		lane_push_other(lane, m, loop->pool);
+	}
 }
 
 bool
@@ -66,7 +129,7 @@ loop_packet_emit(void *context, enum side out, struct pkt *pkt)
 {
 	struct loop *loop = context;
 
-	lane_push(&loop->lanes[out], mbuf_pkt_unwrap(pkt));
+	loop_send(loop, out, pkt);
 }
 
 void
@@ -144,9 +207,10 @@ burst_steer(struct loop *loop)
 static void
 pkt_complete(const struct lane *lane, struct pkt *pkt)
 {
-	if (lane->completes_checksums && (pkt->reason == REASON_pass_not_tcp ||
-							 pkt->reason == REASON_pass_not_protected ||
-							 pkt->reason == REASON_pass_exempt))
+	if (lane->completes_checksums && pkt->csum != PKT_CSUM_LATER &&
+			(pkt->reason == REASON_pass_not_tcp ||
+					pkt->reason == REASON_pass_not_protected ||
+					pkt->reason == REASON_pass_exempt))
 		partial_complete(pkt->data, pkt->len, pkt->l3_offset);
 }
 
@@ -163,10 +227,10 @@ burst_finish(struct loop *loop)
 		switch (reason_verdict(pkt->reason)) {
 		case VERDICT_FORWARD:
 			pkt_complete(&loop->lanes[burst->from], pkt);
-			lane_push(&loop->lanes[side_other(burst->from)], mbuf_pkt_unwrap(pkt));
+			loop_send(loop, side_other(burst->from), pkt);
 			break;
 		case VERDICT_REPLY:
-			lane_push(&loop->lanes[burst->from], mbuf_pkt_unwrap(pkt));
+			loop_send(loop, burst->from, pkt);
 			break;
 		case VERDICT_DROP:
 			dropped[drops++] = pkt->owner;

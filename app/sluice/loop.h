@@ -7,6 +7,7 @@
 #define SLUICE_APP_LOOP_H
 
 #include "clock.h"
+#include "depart.h"
 #include "proxy/worker.h"
 #include "steer.h"
 #include "table/progress.h"
@@ -25,11 +26,14 @@ struct lane {
 	bool receives;		  /**< the port has a receive queue for this worker */
 	bool completes_checksums; /**< see struct port */
 	bool qinq_is_88a8;	  /**< the outer of two tags that the kernel took off was 0x88a8 */
+	struct depart depart;	  /**< what the port can send */
 	/* The worker's. */
+	bool is_told; /**< some of mbufs ask the port for offloads */
 	unsigned count;
 	struct rte_mbuf *mbufs[LANE_PACKETS];
-	uint64_t refused; /**< packets the port did not take; freed. Any thread may counter_read()
-			   */
+	uint64_t refused;   /**< packets the port did not take; freed. Any thread may counter_read()
+			     */
+	uint64_t too_large; /**< packets larger than the port's MTU; freed. The same */
 };
 
 struct loop {

@@ -22,26 +22,35 @@ mbuf_pkt_csum(const struct rte_mbuf *m, enum pkt_csum unverified)
 		return PKT_CSUM_GOOD;
 	if (l4 == RTE_MBUF_F_RX_L4_CKSUM_BAD)
 		return PKT_CSUM_BAD;
+	if (UNLIKELY(l4 == RTE_MBUF_F_RX_L4_CKSUM_NONE) && unverified == PKT_CSUM_PARTIAL)
+		return PKT_CSUM_LATER;
 	return unverified;
 }
 
 /**
- * Wraps a received mbuf. Its bytes are made contiguous, and a tag that a driver took out is put
- * back: the library sees the frame as it was on the wire. False when the frame doesn't fit one
- * buffer.
+ * Wraps a received mbuf. A tag that a driver took out is put back: the library sees the frame as it
+ * was on the wire. Its bytes are made contiguous; where they don't fit one buffer, the library gets
+ * the first one, which has the headers. False when nobody vouches for such a frame's checksum.
  */
 static inline bool
 mbuf_pkt_wrap(struct rte_mbuf *m, struct pkt *pkt, enum pkt_csum unverified)
 {
-	if (UNLIKELY(m->nb_segs > 1) && rte_pktmbuf_linearize(m) != 0)
+	const enum pkt_csum csum = mbuf_pkt_csum(m, unverified);
+
+	if (UNLIKELY(m->nb_segs > 1) && rte_pktmbuf_linearize(m) != 0 && csum != PKT_CSUM_LATER &&
+			csum != PKT_CSUM_GOOD)
 		return false;
+	if (UNLIKELY((m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_NONE) &&
+			csum != PKT_CSUM_LATER)
+		m->ol_flags &= ~RTE_MBUF_F_RX_L4_CKSUM_MASK; /* nobody's word for it is taken */
 	if (UNLIKELY(m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) && rte_vlan_insert(&m) != 0)
 		return false;
 	pkt->data = rte_pktmbuf_mtod(m, uint8_t *);
 	pkt->owner = m;
 	pkt->len = m->data_len;
+	pkt->rest = m->pkt_len - m->data_len;
 	pkt->tailroom = rte_pktmbuf_tailroom(m);
-	pkt->csum = (uint8_t)mbuf_pkt_csum(m, unverified);
+	pkt->csum = (uint8_t)csum;
 	pkt->kind = PKT_UNPARSED;
 	pkt->reason = REASON_NONE;
 	return true;
@@ -64,15 +73,20 @@ mbuf_pkt_restore_qinq(const struct rte_mbuf *m, struct pkt *pkt)
 		ether->ether_type = RTE_BE16(RTE_ETHER_TYPE_QINQ);
 }
 
-/** The mbuf of a pkt that travels on: length as the library left it, no offloads asked for. */
+/** The mbuf of a pkt that travels on: length as the library left it. Its flags are still those of
+ * its arrival (depart.h). */
 static inline struct rte_mbuf *
 mbuf_pkt_unwrap(const struct pkt *pkt)
 {
 	struct rte_mbuf *m = pkt->owner;
 
+	if (UNLIKELY(m->nb_segs > 1) && pkt->rest == 0) {
+		rte_pktmbuf_free(m->next);
+		m->next = NULL;
+		m->nb_segs = 1;
+	}
 	m->data_len = (uint16_t)pkt->len;
-	m->pkt_len = pkt->len;
-	m->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
+	m->pkt_len = pkt->len + pkt->rest;
 	return m;
 }
 

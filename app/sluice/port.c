@@ -3,6 +3,8 @@
 #include "port.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <rte_dev.h>
@@ -78,12 +80,23 @@ port_plan(struct port *port, enum side side, const struct config *config)
 bool
 port_attach(struct port *port)
 {
-	/* EAL has found PCI devices already, while it started. */
-	if (port->device.kind != DEVICE_PCI && rte_dev_probe(port->config->device) != 0) {
-		say("%s: DPDK could not make \"%s\": no such driver, or an argument is wrong",
-				port->key, port->config->device);
+	const size_t size = strlen(port->config->device) + sizeof(port->device_extra);
+	char *device = malloc(size);
+	bool is_made;
+
+	if (device == NULL) {
+		say("out of memory");
 		return false;
 	}
+	snprintf(device, size, "%s%s", port->config->device, port->device_extra);
+	/* EAL has found PCI devices already, while it started. */
+	is_made = port->device.kind == DEVICE_PCI || rte_dev_probe(device) == 0;
+	if (!is_made)
+		say("%s: DPDK could not make \"%s\": no such driver, or an argument is wrong",
+				port->key, device);
+	free(device);
+	if (!is_made)
+		return false;
 	if (rte_eth_dev_get_port_by_name(port->device.name, &port->id) != 0) {
 		say("%s: no port %s: does it exist, and is it bound to a DPDK driver? See: "
 		    "dpdk-devbind.py --status",
@@ -139,15 +152,71 @@ queues_choose(struct port *port, const struct rte_eth_dev_info *info)
 	return true;
 }
 
-/* Offloads: checksums verified by the NIC, and symmetric RSS, where it has them. */
-static int
-port_configure(struct port *port, const struct rte_eth_dev_info *info)
+/* A peer in the same machine hands over what it would leave to its NIC's hardware. */
+static bool
+is_virtual(const struct rte_eth_dev_info *info)
+{
+	return strncmp(info->driver_name, "net_virtio", strlen("net_virtio")) == 0 ||
+	       strncmp(info->driver_name, "net_vhost", strlen("net_vhost")) == 0;
+}
+
+/* Whether the port's frames may come merged and with open checksums. */
+static bool
+receives_unfinished(const struct port *port, const struct rte_eth_dev_info *info)
+{
+	return is_virtual(info) && port->config->checksum != CONFIG_CHECKSUM_STRICT;
+}
+
+/* Checksums verified by the NIC. A virtual peer may merge segments, too, which saves most of the
+ * work for them; with strict checksums it has to finish its packets itself. */
+static uint64_t
+rx_offloads(const struct port *port, const struct rte_eth_dev_info *info)
 {
 	const uint64_t checksums = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM;
+	const uint64_t merged = RTE_ETH_RX_OFFLOAD_UDP_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_LRO |
+				RTE_ETH_RX_OFFLOAD_SCATTER;
+
+	if (receives_unfinished(port, info))
+		return info->rx_offload_capa & (checksums | merged);
+	return is_virtual(info) ? 0 : info->rx_offload_capa & checksums;
+}
+
+/* What helps with unfinished packets from the other port; for all others they cost more than they
+ * save. */
+static uint64_t
+tx_offloads(struct port *port, const struct port *other, const struct rte_eth_dev_info *info)
+{
+	const uint64_t sums = RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
+	const uint64_t cuts = sums | RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	struct rte_eth_dev_info from;
+	uint64_t offloads = 0;
+
+	if (rte_eth_dev_info_get(other->id, &from) == 0 && receives_unfinished(other, &from))
+		offloads = info->tx_offload_capa & (cuts | RTE_ETH_TX_OFFLOAD_IPV4_CKSUM);
+	port->depart = (struct depart){
+			.mtu = port->mtu,
+			.frame_max = port->mtu + PORT_FRAME_OVERHEAD,
+			.cuts_segments = (offloads & cuts) == cuts,
+			.sums_tcp = (offloads & sums) != 0,
+			.sums_ip4 = (offloads & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM) != 0,
+	};
+	/* Beyond the MTU a packet socket sends one tag (packet_extra_vlan_len_allowed). */
+	if (port->device.kind == DEVICE_AF_PACKET)
+		port->depart.frame_max -= RTE_VLAN_HLEN;
+	return offloads;
+}
+
+/* Offloads, and symmetric RSS, where the port has them. */
+static int
+port_configure(struct port *port, const struct port *other, const struct rte_eth_dev_info *info)
+{
 	const uint64_t flows = RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV6_TCP;
-	struct rte_eth_conf conf = {.rxmode = {.offloads = info->rx_offload_capa & checksums}};
+	struct rte_eth_conf conf = {.rxmode = {.offloads = rx_offloads(port, info)},
+			.txmode = {.offloads = tx_offloads(port, other, info)}};
 	uint8_t key[RSS_KEY_BYTES_MAX];
 
+	if (receives_unfinished(port, info))
+		port->completes_checksums = true;
 	/* A kernel interface's MTU is the kernel's; ethdev would hold it against the 1518 bytes
 	 * that af_packet always claims. */
 	if (!device_is_kernel(&port->device))
@@ -231,7 +300,7 @@ promiscuous_enable(struct port *port)
 }
 
 bool
-port_start(struct port *port, struct rte_mempool *const *pools)
+port_start(struct port *port, const struct port *other, struct rte_mempool *const *pools)
 {
 	struct rte_eth_dev_info info;
 	int error = rte_eth_dev_info_get(port->id, &info);
@@ -240,7 +309,7 @@ port_start(struct port *port, struct rte_mempool *const *pools)
 		return fail(port, "rte_eth_dev_info_get", error);
 	if (!queues_choose(port, &info))
 		return false;
-	error = port_configure(port, &info);
+	error = port_configure(port, other, &info);
 	if (error != 0)
 		return fail(port, "rte_eth_dev_configure", error);
 	if (!queues_setup(port, pools))

@@ -8,6 +8,7 @@
 #define SLUICE_APP_PORT_H
 
 #include "control/config.h"
+#include "depart.h"
 #include "device.h"
 
 /** Ethernet header and two tags, in front of what the MTU counts. */
@@ -20,6 +21,7 @@ struct port {
 	const char *key; /**< what messages call it: "ports.client.device" */
 	const struct config_port *config;
 	struct device device;
+	char device_extra[48]; /**< arguments that we add to the device's own */
 	unsigned workers;
 	unsigned mtu;
 	unsigned mbuf_room;	  /**< bytes a received frame needs in an mbuf, with headroom */
@@ -33,8 +35,9 @@ struct port {
 	uint16_t rx_queues; /**< workers from this number on receive nothing here themselves */
 	uint16_t rx_descriptors;
 	uint16_t tx_descriptors;
-	unsigned table_size; /**< RSS redirection table; 0 without RSS */
-	bool link_is_up;     /**< as last said */
+	struct depart depart; /**< what it can send */
+	unsigned table_size;  /**< RSS redirection table; 0 without RSS */
+	bool link_is_up;      /**< as last said */
 };
 
 /** Checks everything that can be checked without DPDK. False when the port can't work, already
@@ -50,8 +53,9 @@ bool port_attach_again(struct port *port);
 /** mbufs that the port's own rings may hold, to size the pools by. */
 unsigned port_mbufs_held(const struct port *port);
 
-/** Configures queues and offloads and starts it; pools[i] feeds queue i. */
-bool port_start(struct port *port, struct rte_mempool *const *pools);
+/** Configures queues and offloads and starts it; pools[i] feeds queue i. The other port, attached
+ * as well, is where its packets come from. */
+bool port_start(struct port *port, const struct port *other, struct rte_mempool *const *pools);
 
 /** Once a second: says link changes. False when the device is gone, already said. */
 bool port_watch(struct port *port);

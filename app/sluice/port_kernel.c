@@ -17,6 +17,7 @@
 /* af_packet: TPACKET_V2 puts a frame this far into its slot at most: TPACKET_ALIGN(52 + 16) less
  * the Ethernet header's 14 (packet_mmap.rst, tpacket_rcv). */
 #define PACKET_SLOT_OVERHEAD 66
+#define PACKET_PAGE_BYTES 4096u
 /* af_xdp: the kernel keeps 256 bytes in front of each frame (XDP_PACKET_HEADROOM), and a frame
  * with all its overhead fits one page: mempool header 64, mbuf 128. */
 #define XDP_HEADROOM 256
@@ -145,6 +146,17 @@ queues_fit(const struct port *port, const struct netdev *dev)
 	return false;
 }
 
+/* What a slot of the ring has to be for such frames. The driver takes for granted that slots fill
+ * the kernel's blocks, which are whole pages, without gaps. */
+static unsigned
+packet_slot(unsigned frame)
+{
+	const unsigned least = frame + PACKET_SLOT_OVERHEAD;
+
+	return least <= PACKET_PAGE_BYTES ? rte_align32pow2(least)
+					  : RTE_ALIGN_CEIL(least, PACKET_PAGE_BYTES);
+}
+
 /* Room in the driver's frames for the port's MTU; sets mbuf_room. */
 static bool
 frames_fit(struct port *port)
@@ -161,8 +173,13 @@ frames_fit(struct port *port)
 		return false;
 	}
 
-	const unsigned slot = rte_align32pow2(frame + PACKET_SLOT_OVERHEAD);
+	const unsigned slot = packet_slot(frame);
 
+	if (!port->device.has_slots && slot > DEVICE_FRAME_SIZE_DEFAULT) {
+		port->device.frame_size = slot;
+		snprintf(port->device_extra, sizeof(port->device_extra), ",framesz=%u,blocksz=%u",
+				slot, slot);
+	}
 	port->mbuf_room = RTE_PKTMBUF_HEADROOM + port->device.frame_size;
 	if (frame + PACKET_SLOT_OVERHEAD <= port->device.frame_size)
 		return true;

@@ -2,8 +2,8 @@
 /*
  * What stats_json() gives, and what only the appliance knows (report_json()): ports, mbufs,
  * steering.
- * {..., "ports": {"client": {"received": n, ..., "tx_refused": n}, "server": {...}},
- *  "mbufs": {"total": n, "in_use": n, "in_use_at_start": n}, "steered": n}
+ * {..., "ports": {"client": {"received": n, ..., "tx_refused": n, "tx_too_large": n}, "server":
+ * {...}}, "mbufs": {"total": n, "in_use": n, "in_use_at_start": n}, "steered": n}
  */
 #include "report.h"
 
@@ -19,18 +19,19 @@
 #define WRITE_BYTES 4096
 
 static json_t *
-port_json(const struct port *port, uint64_t refused)
+port_json(const struct port *port, uint64_t refused, uint64_t too_large)
 {
 	struct rte_eth_stats stats = {0};
 
 	if (rte_eth_stats_get(port->id, &stats) != 0)
 		stats = (struct rte_eth_stats){0}; /* the device is gone */
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "ipackets",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "ipackets",
 			(json_int_t)stats.ipackets, "opackets", (json_int_t)stats.opackets,
 			"ibytes", (json_int_t)stats.ibytes, "obytes", (json_int_t)stats.obytes,
 			"imissed", (json_int_t)stats.imissed, "ierrors", (json_int_t)stats.ierrors,
 			"oerrors", (json_int_t)stats.oerrors, "rx_nombuf",
-			(json_int_t)stats.rx_nombuf, "tx_refused", (json_int_t)refused);
+			(json_int_t)stats.rx_nombuf, "tx_refused", (json_int_t)refused,
+			"tx_too_large", (json_int_t)too_large);
 }
 
 static void
@@ -63,10 +64,12 @@ report_json(const struct report *report)
 	return json_pack("{s:o*, s:o*, s:I}", "ports",
 			json_pack("{s:o*, s:o*}", "client",
 					port_json(&ports[SIDE_CLIENT],
-							workers_refused(workers, SIDE_CLIENT)),
+							workers_refused(workers, SIDE_CLIENT),
+							workers_too_large(workers, SIDE_CLIENT)),
 					"server",
 					port_json(&ports[SIDE_BACKEND],
-							workers_refused(workers, SIDE_BACKEND))),
+							workers_refused(workers, SIDE_BACKEND),
+							workers_too_large(workers, SIDE_BACKEND))),
 			"mbufs",
 			json_pack("{s:I, s:I, s:I}", "total", (json_int_t)mbufs_total(mbufs),
 					"in_use", (json_int_t)mbufs_in_use(mbufs),

@@ -50,6 +50,7 @@ lane_init(struct lane *lane, const struct port *port, unsigned index)
 			.queue = (uint16_t)index,
 			.receives = index < port->rx_queues,
 			.completes_checksums = port->completes_checksums,
+			.depart = port->depart,
 			.qinq_is_88a8 = port->device.kind == DEVICE_AF_PACKET &&
 					port->config->qinq_outer == CONFIG_QINQ_88A8,
 	};
@@ -71,6 +72,7 @@ worker_build(struct workers *workers, struct loop *loop, const struct keys *keys
 			.hops = &workers->hops,
 			.inspect = &loop->inspect,
 			.hash_seed = keys->hash_seed,
+			.mtu = (uint16_t)workers->mtu,
 			.now = loop->clock.start,
 	};
 	void *memory = size > 0 ? memory_alloc(size, node) : NULL;
@@ -182,6 +184,7 @@ bool
 workers_build(struct workers *workers, const struct config *config, const struct keys *keys,
 		const struct port ports[SIDE_COUNT], const struct mbufs *mbufs)
 {
+	workers->mtu = RTE_MIN(ports[SIDE_CLIENT].mtu, ports[SIDE_BACKEND].mtu);
 	workers->clock = clock_make(rte_rdtsc(), rte_get_tsc_hz(), workers_wall_clock());
 	if (!steer_init(&workers->steer, config, table_size(ports))) {
 		say("out of memory");
@@ -352,6 +355,16 @@ workers_refused(const struct workers *workers, enum side side)
 	for (unsigned i = 0; i < workers->count; i++)
 		refused += counter_read(&workers->loops[i]->lanes[side].refused);
 	return refused;
+}
+
+uint64_t
+workers_too_large(const struct workers *workers, enum side side)
+{
+	uint64_t too_large = 0;
+
+	for (unsigned i = 0; i < workers->count; i++)
+		too_large += counter_read(&workers->loops[i]->lanes[side].too_large);
+	return too_large;
 }
 
 uint64_t

@@ -29,6 +29,7 @@ struct workers {
 	struct backend_shared *shared;		     /**< by all workers, by backend slot */
 	struct sluice_limits limits;
 	struct hops hops; /**< by all workers */
+	unsigned mtu; /**< the smaller one of both ports' */
 	struct steer steer;
 };
 
@@ -73,6 +74,9 @@ bool workers_resume(struct workers *workers, const struct port ports[SIDE_COUNT]
 
 /** Packets that the port of that side refused to send, all workers. */
 uint64_t workers_refused(const struct workers *workers, enum side side);
+
+/** Packets that were larger than the MTU of that side's port, all workers. */
+uint64_t workers_too_large(const struct workers *workers, enum side side);
 
 /** Packets that changed workers. */
 uint64_t workers_steered(const struct workers *workers);

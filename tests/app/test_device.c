@@ -16,35 +16,40 @@ static const struct {
 	bool valid;
 	struct device device;
 } table[] = {
-		/* 1 */ {"0000:03:00.0", true, {DEVICE_PCI, "0000:03:00.0", "", 1, 2048}},
-		/* 2 */ {"03:00.1", true, {DEVICE_PCI, "03:00.1", "", 1, 2048}},
+		/* 1 */ {"0000:03:00.0", true, {DEVICE_PCI, "0000:03:00.0", "", 1, 2048, false}},
+		/* 2 */ {"03:00.1", true, {DEVICE_PCI, "03:00.1", "", 1, 2048, false}},
 		/* 3 */
 		{"net_af_packet0,iface=c1", true,
-				{DEVICE_AF_PACKET, "net_af_packet0", "c1", 1, 2048}},
+				{DEVICE_AF_PACKET, "net_af_packet0", "c1", 1, 2048, false}},
 		/* 4 */
 		{"net_af_packet1,qpairs=4,framesz=16384,iface=s1", true,
-				{DEVICE_AF_PACKET, "net_af_packet1", "s1", 4, 16384}},
+				{DEVICE_AF_PACKET, "net_af_packet1", "s1", 4, 16384, true}},
 		/* 5 */
 		{"net_af_xdp0,iface=eth0,queue_count=2", true,
-				{DEVICE_AF_XDP, "net_af_xdp0", "eth0", 2, 2048}},
-		/* 6 */ {"net_tap0,iface=t0", true, {DEVICE_VIRTUAL, "net_tap0", "", 1, 2048}},
-		/* 7 */ {"net_null0", true, {DEVICE_VIRTUAL, "net_null0", "", 1, 2048}},
+				{DEVICE_AF_XDP, "net_af_xdp0", "eth0", 2, 2048, false}},
+		/* 6 */
+		{"net_tap0,iface=t0", true, {DEVICE_VIRTUAL, "net_tap0", "", 1, 2048, false}},
+		/* 7 */ {"net_null0", true, {DEVICE_VIRTUAL, "net_null0", "", 1, 2048, false}},
 		/* 8 */
 		{"eth_af_packet0,iface=abcdefghijklmno", true,
-				{DEVICE_AF_PACKET, "eth_af_packet0", "abcdefghijklmno", 1, 2048}},
+				{DEVICE_AF_PACKET, "eth_af_packet0", "abcdefghijklmno", 1, 2048,
+						false}},
 		/* 9: keys that only begin alike */
 		{"net_af_packet0,iface=c1,qpairsx=3,xframesz=1", true,
-				{DEVICE_AF_PACKET, "net_af_packet0", "c1", 1, 2048}},
+				{DEVICE_AF_PACKET, "net_af_packet0", "c1", 1, 2048, false}},
 		/* 10: an empty argument and one without value */
 		{"net_af_packet0,,iface=c1,flag", true,
-				{DEVICE_AF_PACKET, "net_af_packet0", "c1", 1, 2048}},
-		/* 11 */ {"", false, {0}},
-		/* 12 */ {",iface=c1", false, {0}},
-		/* 13: no interface */ {"net_af_packet0", false, {0}},
-		/* 14 */ {"net_af_xdp0,iface=", false, {0}},
-		/* 15: interface of 16 bytes */
+				{DEVICE_AF_PACKET, "net_af_packet0", "c1", 1, 2048, false}},
+		/* 11 */
+		{"net_af_packet0,iface=c1,blocksz=8192", true,
+				{DEVICE_AF_PACKET, "net_af_packet0", "c1", 1, 2048, true}},
+		/* 12 */ {"", false, {0}},
+		/* 13 */ {",iface=c1", false, {0}},
+		/* 14: no interface */ {"net_af_packet0", false, {0}},
+		/* 15 */ {"net_af_xdp0,iface=", false, {0}},
+		/* 16: interface of 16 bytes */
 		{"net_af_packet0,iface=abcdefghijklmnop", false, {0}},
-		/* 16: name of 64 bytes */
+		/* 17: name of 64 bytes */
 		{"net_null0123456789012345678901234567890123456789012345678901234567", false, {0}},
 };
 
@@ -63,6 +68,7 @@ test_table(void **state)
 		assert_string_equal(device.interface, table[i].device.interface);
 		assert_int_equal(device.queues, table[i].device.queues);
 		assert_int_equal(device.frame_size, table[i].device.frame_size);
+		assert_int_equal(device.has_slots, table[i].device.has_slots);
 	}
 }
 
