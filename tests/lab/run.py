@@ -21,6 +21,7 @@ import test_faults
 import test_flood
 import test_habits
 import test_foreign
+import test_large
 import test_loss
 import test_options
 import test_overflow
@@ -42,13 +43,13 @@ MODULES = (test_transfer, test_close, test_options, test_ecn, test_loss, test_fo
   test_faults,
   test_start, test_parity, test_queue, test_overflow, test_reload, test_control, test_sluicectl,
   test_doctor, test_strays, test_exempt, test_early, test_clients, test_habits,
-  test_pmtu, test_probe, test_spoofing, test_capture, test_restart)
+  test_pmtu, test_probe, test_large, test_spoofing, test_capture, test_restart)
 
 
 def passes(test):
   """Runs one test; what went wrong is printed."""
   begin = time.monotonic()
-  lab = Lab(test.driver, test.offloads, test.tags, test.relays, test.router)
+  lab = Lab(test.driver, test.offloads, test.tags, test.relays, test.router, test.virtio)
   try:
     with lab:
       test.function(lab)
