@@ -46,7 +46,7 @@ argument_read(struct device *device, const char *text, size_t length)
 
 	if (equals == NULL)
 		return true;
-	if (key == strlen("iface") && strncmp(text, "iface", key) == 0)
+	if (device_is_kernel(device) && key == strlen("iface") && strncmp(text, "iface", key) == 0)
 		return copy(device->interface, sizeof(device->interface), equals + 1,
 				length - key - 1);
 	if ((key == strlen("qpairs") && strncmp(text, "qpairs", key) == 0) ||
@@ -77,9 +77,5 @@ device_parse(const char *text, struct device *device)
 		if (!argument_read(device, text, length))
 			return false;
 	}
-	if (!device_is_kernel(device)) {
-		device->interface[0] = '\0';
-		return true;
-	}
-	return device->interface[0] != '\0';
+	return !device_is_kernel(device) || device->interface[0] != '\0';
 }

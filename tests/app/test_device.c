@@ -29,27 +29,30 @@ static const struct {
 				{DEVICE_AF_XDP, "net_af_xdp0", "eth0", 2, 2048, false}},
 		/* 6 */
 		{"net_tap0,iface=t0", true, {DEVICE_VIRTUAL, "net_tap0", "", 1, 2048, false}},
-		/* 7 */ {"net_null0", true, {DEVICE_VIRTUAL, "net_null0", "", 1, 2048, false}},
-		/* 8 */
+		/* 7: a socket's path is no interface */
+		{"net_vhost0,iface=/run/sluice/client.sock,tso=1", true,
+				{DEVICE_VIRTUAL, "net_vhost0", "", 1, 2048, false}},
+		/* 8 */ {"net_null0", true, {DEVICE_VIRTUAL, "net_null0", "", 1, 2048, false}},
+		/* 9 */
 		{"eth_af_packet0,iface=abcdefghijklmno", true,
 				{DEVICE_AF_PACKET, "eth_af_packet0", "abcdefghijklmno", 1, 2048,
 						false}},
-		/* 9: keys that only begin alike */
+		/* 10: keys that only begin alike */
 		{"net_af_packet0,iface=c1,qpairsx=3,xframesz=1", true,
 				{DEVICE_AF_PACKET, "net_af_packet0", "c1", 1, 2048, false}},
-		/* 10: an empty argument and one without value */
+		/* 11: an empty argument and one without value */
 		{"net_af_packet0,,iface=c1,flag", true,
 				{DEVICE_AF_PACKET, "net_af_packet0", "c1", 1, 2048, false}},
-		/* 11 */
+		/* 12 */
 		{"net_af_packet0,iface=c1,blocksz=8192", true,
 				{DEVICE_AF_PACKET, "net_af_packet0", "c1", 1, 2048, true}},
-		/* 12 */ {"", false, {0}},
-		/* 13 */ {",iface=c1", false, {0}},
-		/* 14: no interface */ {"net_af_packet0", false, {0}},
-		/* 15 */ {"net_af_xdp0,iface=", false, {0}},
-		/* 16: interface of 16 bytes */
+		/* 13 */ {"", false, {0}},
+		/* 14 */ {",iface=c1", false, {0}},
+		/* 15: no interface */ {"net_af_packet0", false, {0}},
+		/* 16 */ {"net_af_xdp0,iface=", false, {0}},
+		/* 17: interface of 16 bytes */
 		{"net_af_packet0,iface=abcdefghijklmnop", false, {0}},
-		/* 17: name of 64 bytes */
+		/* 18: name of 64 bytes */
 		{"net_null0123456789012345678901234567890123456789012345678901234567", false, {0}},
 };
 
