@@ -66,7 +66,6 @@ def pitfall_20_virtio_client(lab):
   both_ways(lab)
   passing_traffic(lab)
   expect_nothing_lost(sluice.counters())
-  lab.finish()
   to_sluice, _ = lab.virtio_merged("client")
   expect(to_sluice > 50, f"the client's kernel merged only {to_sluice} segments")
 
@@ -79,7 +78,6 @@ def pitfall_20_virtio_server(lab):
   both_ways(lab)
   passing_traffic(lab)
   expect_nothing_lost(sluice.counters())
-  lab.finish()
   to_sluice, _ = lab.virtio_merged("server")
   expect(to_sluice > 50, f"the server's kernel merged only {to_sluice} segments")
 
@@ -92,7 +90,6 @@ def pitfall_21_virtio_both(lab):
   both_ways(lab)
   passing_traffic(lab)
   expect_nothing_lost(sluice.counters())
-  lab.finish()
   for name, other in (("client", "server"), ("server", "client")):
     handed_over, _ = lab.virtio_merged(name)
     _, received = lab.virtio_merged(other)

@@ -3,7 +3,7 @@
  * A machine at the other end of a virtio port: virtio_peer VDEV TAP [EAL ARGUMENT...] joins
  * DPDK's end of vhost-user to a tap device of the kernel's, with all offloads, as a hypervisor
  * does. Frames of up to 64 KB and checksums left open pass as such, both ways.
- * On SIGTERM it prints {"to_port": n, "from_port": n}: how many such merged frames went each way.
+ * On SIGUSR1 it prints {"to_port": n, "from_port": n}: how many such merged frames went each way.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -41,13 +41,15 @@ struct join {
 	uint64_t from_port;
 };
 
-static volatile sig_atomic_t stopped;
+static volatile sig_atomic_t stopped, asked;
 
 static void
-stop(int number)
+on_signal(int number)
 {
-	(void)number;
-	stopped = 1;
+	if (number == SIGUSR1)
+		asked = 1;
+	else
+		stopped = 1;
 }
 
 static int
@@ -215,6 +217,14 @@ port_to_kernel(struct join *join, struct rte_mbuf *m)
 }
 
 static void
+join_tell(const struct join *join)
+{
+	printf("{\"to_port\": %llu, \"from_port\": %llu}\n", (unsigned long long)join->to_port,
+			(unsigned long long)join->from_port);
+	fflush(stdout);
+}
+
+static void
 join_run(struct join *join)
 {
 	while (!stopped) {
@@ -226,6 +236,10 @@ join_run(struct join *join)
 			port_to_kernel(join, mbufs[i]);
 		for (unsigned i = 0; i < BURST && kernel_to_port(join); i++)
 			is_idle = false;
+		if (asked) {
+			asked = 0;
+			join_tell(join);
+		}
 		if (is_idle)
 			usleep(IDLE_US);
 	}
@@ -247,8 +261,9 @@ main(int argc, char **argv)
 	arguments[count++] = argv[1];
 	for (int i = 3; i < argc; i++)
 		arguments[count++] = argv[i];
-	signal(SIGTERM, stop);
-	signal(SIGINT, stop);
+	signal(SIGTERM, on_signal);
+	signal(SIGINT, on_signal);
+	signal(SIGUSR1, on_signal);
 	join.tap = tap_open(argv[2]);
 	if (join.tap < 0 || rte_eal_init(count, arguments) < 0)
 		return 1;
@@ -258,8 +273,6 @@ main(int argc, char **argv)
 	printf("{\"ready\": true}\n");
 	fflush(stdout);
 	join_run(&join);
-	printf("{\"to_port\": %llu, \"from_port\": %llu}\n", (unsigned long long)join.to_port,
-			(unsigned long long)join.from_port);
 	rte_eth_dev_stop(join.port);
 	rte_eth_dev_close(join.port);
 	rte_eal_cleanup();
