@@ -29,7 +29,7 @@ struct workers {
 	struct backend_shared *shared;		     /**< by all workers, by backend slot */
 	struct sluice_limits limits;
 	struct hops hops; /**< by all workers */
-	unsigned mtu; /**< the smaller one of both ports' */
+	unsigned mtu;	  /**< the smaller one of both ports' */
 	struct steer steer;
 };
 
