@@ -408,8 +408,10 @@ connect_answer_again(struct worker *w, uint32_t id, struct pkt *pkt)
 {
 	const struct conn *conn = worker_conn(w, id);
 
-	/* Only while the backend, lacking our ACK, has sent nothing else. */
-	if (pkt->seq + 1 + conn->seq_delta != conn->leg[SIDE_BACKEND].snd_nxt ||
+	/* Only while the backend, lacking our ACK, has sent nothing else; and not for a second
+	 * socket, which a late copy of the SYN opened behind the end of the first. */
+	if (!close_is_open((enum conn_state)conn->state) ||
+			pkt->seq + 1 + conn->seq_delta != conn->leg[SIDE_BACKEND].snd_nxt ||
 			seq_after(pkt->ack, conn->leg[SIDE_CLIENT].snd_nxt))
 		return REASON_syn_ack_outside;
 	connect_acknowledge(conn, &w->setups[id], pkt);
