@@ -106,6 +106,29 @@ test_parts(void **state)
 	}
 }
 
+/* A checksum carried along is the one made anew, to the bit: where that is 0x0000 too, which the
+ * update of RFC 1141 has as 0xffff (RFC 1624 3). */
+static void
+test_pitfall_20_update(void **state)
+{
+	uint8_t bytes[8] = {0x12, 0x34, 0x56, 0x78, 0x9a, 0xbc, 0xde, 0xf0};
+	bool has_met_zero = false;
+	uint16_t old, check;
+
+	(void)state;
+	memcpy(&old, bytes, sizeof(old));
+	check = csum_ip4(bytes, sizeof(bytes));
+	for (unsigned value = 0; value <= UINT16_MAX; value++) {
+		uint16_t new = (uint16_t)value, anew;
+
+		memcpy(bytes, &new, sizeof(new));
+		anew = csum_ip4(bytes, sizeof(bytes));
+		assert_int_equal(csum_apply(check, csum_diff16(0, old, new)), anew);
+		has_met_zero = has_met_zero || anew == 0;
+	}
+	assert_true(has_met_zero);
+}
+
 static void
 test_fold(void **state)
 {
@@ -304,6 +327,7 @@ main(void)
 			cmocka_unit_test(test_every_length),
 			cmocka_unit_test(test_extremes),
 			cmocka_unit_test(test_parts),
+			cmocka_unit_test(test_pitfall_20_update),
 			cmocka_unit_test(test_fold),
 			cmocka_unit_test(test_pseudo),
 			cmocka_unit_test(test_ip4),
