@@ -4,7 +4,7 @@
 
   tests/check_pitfalls.py [--write]
 
-A test named test_pitfall_N_... (unit) or pitfall_N_... (lab) belongs into row N of the table's
+A test named test_pitfall_N_... (unit) or pitfall_N_... (lab, scenario) belongs into row N of the table's
 third column, which --write fills in. Whatever test the fourth column names must exist.
 """
 
@@ -33,11 +33,17 @@ def lab_tests():
       yield path.stem.removeprefix("test_"), name
 
 
+def scenarios():
+  """Names of the simulator's scripts."""
+  return (path.stem for path in TESTS.glob("sim/scenarios/*.txt"))
+
+
 def all_tests():
   """Every test as the table names it, such as unit/splice/close, by its kind."""
   names = {f"{kind}/{group}/{name}" for kind, tests in (("unit", unit_tests()), ("lab", lab_tests()))
     for group, name in tests}
   names |= {f"fuzz/{path.stem.removeprefix('fuzz_')}" for path in TESTS.glob("fuzz/fuzz_*.c")}
+  names |= {f"sim/{name}" for name in scenarios()}
   return names | {"sim"}
 
 

@@ -22,6 +22,12 @@ checker_init(struct checker *checker, const struct plan *plan, struct clock *clo
 }
 
 void
+checker_fini(struct checker *checker)
+{
+	egress_watch_fini(&checker->egress);
+}
+
+void
 checker_fault(struct checker *checker, int client, const char *text)
 {
 	if (checker->has_failed)
@@ -61,7 +67,10 @@ checker_begin(struct checker *checker, unsigned client, uint16_t port, uint32_t 
 
 	memcpy(next.proofs, round->proofs, sizeof(next.proofs));
 	*round = next;
-	clock_at(checker->clock, checker->clock->now + ROUND_MAX, round_overdue, checker,
+	clock_at(checker->clock,
+			checker->clock->now + (checker->plan->world == WORLD_LOSSY ? ROUND_LOSSY_MAX
+										   : ROUND_MAX),
+			round_overdue, checker,
 			(void *)(uintptr_t)(round->number * CLIENTS_MAX + client));
 }
 
@@ -176,16 +185,20 @@ checker_end(struct checker *checker, unsigned client, const struct application *
 {
 	struct round *round = &checker->rounds[client];
 
+	struct dice outcome = {((uint64_t)client << 32) + ((uint64_t)round->number << 8) +
+			       app->endpoint.end};
+
 	round->is_under_way = false;
+	checker->outcomes += dice_roll(&outcome);
 	switch (app->endpoint.end) {
 	case ENDED_WELL:
 		checker->ends[ROUND_COMPLETE]++;
 		checker->unsettled +=
 				checker->plan->backends[checker->plan->client[client].slot].mood ==
 				MOOD_DYING;
-		/* What was on its way when the connection was flushed may have opened a second one.
-		 */
-		if (!round->was_flushed)
+		/* One that was flushed, or reset, and has not heard of it, may have opened a second
+		 * one. */
+		if (!round->was_flushed && !round->was_reset)
 			check_complete(checker, client, app, server);
 		break;
 	case ENDED_BY_RESET:
@@ -229,6 +242,8 @@ check_gate(struct checker *checker, const struct packet *packet)
 	round = &checker->rounds[client];
 	if (round->proof_count == 0)
 		checker_fault(checker, client, "reached a backend before its proof");
+	else if (packet->flags & PACKET_SYN && packet->payload_length > 0)
+		checker_fault(checker, client, "SYN to a backend with data");
 	else if (packet->flags & PACKET_SYN && !is_proved(round, packet->seq))
 		checker_fault(checker, client,
 				"SYN to a backend with an ISN that was never proved");
@@ -250,6 +265,9 @@ check_sent(struct checker *checker, enum side to, const struct frame *frame)
 		check_gate(checker, &packet);
 		return;
 	}
+	if (!egress_watch_sent(&checker->egress, &packet, frame->length,
+			    plan_most_retries(checker->plan)))
+		checker_fault(checker, -1, "more sent to an unproved address than it may get");
 	client = address_client_number(packet.destination, packet.ip_version);
 	if (client >= 0 && packet.flags & PACKET_RST &&
 			packet.destination_port == checker->rounds[client].port)
@@ -385,10 +403,18 @@ check_honest_syn(struct checker *checker, unsigned client, const struct frame *l
 	}
 }
 
+/* A client that was flushed, or reset, and has not heard of it proves itself again by the cookie of
+ * its entry, which may know its window scale less exactly than the backend's socket does. */
+static bool
+has_other_scale(const struct round *round)
+{
+	return round->was_flushed || round->was_reset;
+}
+
 /* A packet of an honest client's present connection, as the client sent it. */
 static void
 check_honest_client(struct checker *checker, unsigned client, const struct packet *packet,
-		const struct frame *left, enum reason reason)
+		struct frame *left, enum reason reason)
 {
 	struct round *round = &checker->rounds[client];
 
@@ -401,15 +427,19 @@ check_honest_client(struct checker *checker, unsigned client, const struct packe
 			    reason == REASON_stray_reset) &&
 			is_good_proof(checker, round, packet, reason))
 		checker_fault(checker, (int)client, "good proof refused");
+	if (reason != REASON_spliced_outside)
+		return;
 	/* One not admitted has no numbers yet; an old connection of the tuple sees it outside. */
-	if (reason == REASON_spliced_outside && round->was_admitted && !round->was_flushed)
+	if (!round->was_admitted)
+		left->life = 0;
+	else if (!has_other_scale(round))
 		checker_fault(checker, (int)client,
 				"honest segment taken for one outside the windows");
 }
 
 static void
-check_honest(struct checker *checker, enum side from, const struct frame *came,
-		const struct frame *left, enum reason reason)
+check_honest(struct checker *checker, enum side from, const struct frame *came, struct frame *left,
+		enum reason reason)
 {
 	struct packet packet;
 	int client;
@@ -426,20 +456,49 @@ check_honest(struct checker *checker, enum side from, const struct frame *came,
 		return;
 	if (from == SIDE_CLIENT)
 		check_honest_client(checker, (unsigned)client, &packet, left, reason);
-	else if (reason == REASON_spliced_outside && !checker->rounds[client].was_flushed)
+	else if (reason == REASON_spliced_outside && !has_other_scale(&checker->rounds[client]))
 		checker_fault(checker, client,
 				"backend's segment taken for one outside the windows");
 }
 
+static void
+note_egress(struct checker *checker, const struct frame *came, enum reason reason)
+{
+	bool proves = reason == REASON_ack_connecting || reason == REASON_ack_queued ||
+		      reason == REASON_ack_connecting_held || reason == REASON_ack_queued_held;
+	struct packet packet;
+
+	if (frame_read(came, &packet))
+		egress_watch_got(&checker->egress, &packet, came->length, proves);
+}
+
+/* One in an honest client's name, with its numbers: the reset is its own. */
+static void
+note_stray(struct checker *checker, const struct frame *came)
+{
+	struct packet packet;
+	int client;
+
+	if (!frame_read(came, &packet))
+		return;
+	client = address_client_number(packet.source, packet.ip_version);
+	if (client >= 0 && packet.source_port == checker->rounds[client].port)
+		checker->rounds[client].was_stray = true;
+}
+
 void
-checker_taken(struct checker *checker, enum side from, const struct frame *came,
-		const struct frame *left, enum reason reason)
+checker_taken(struct checker *checker, enum side from, const struct frame *came, struct frame *left,
+		enum reason reason)
 {
 	enum verdict verdict = reason_verdict(reason);
 
 	checker->packets++;
+	if (from == SIDE_CLIENT)
+		note_egress(checker, came, reason);
 	if (came->origin == ORIGIN_HOSTILE && reason == REASON_spliced_reset)
 		checker->lucky_shots++;
+	if (came->origin == ORIGIN_HOSTILE && reason == REASON_stray_reset)
+		note_stray(checker, came);
 	if (came->origin == ORIGIN_HONEST && !came->is_corrupted)
 		check_honest(checker, from, came, left, reason);
 	if (verdict == VERDICT_DROP || verdict == VERDICT_HOLD)

@@ -24,11 +24,14 @@
 #include "application.h"
 #include "base/base.h"
 #include "base/reason.h"
+#include "egress_watch.h"
 #include "plan.h"
 #include "trace.h"
 
-/** An honest client must have its end by then. */
+/** An honest client must have its end by then; over links that lose every fourth packet it takes
+ * longer to say all. */
 #define ROUND_MAX (600 * TICKS_PER_S)
+#define ROUND_LOSSY_MAX (1800 * TICKS_PER_S)
 
 #define PROOFS_MAX 8
 #define ANSWERS_MAX 8
@@ -76,15 +79,19 @@ struct checker {
 	char text[256]; /**< of the first fault */
 	struct round rounds[CLIENTS_MAX];
 	uint64_t ends[ROUND_ENDS];
+	uint64_t outcomes;    /**< a sum over all rounds: whose, which, how it ended */
 	uint64_t unsettled;   /**< complete for the client, at a backend that may die before its own
 				 end */
 	uint64_t packets;     /**< handed to Sluice */
 	uint64_t lucky_shots; /**< forged RSTs that were exactly right */
-	bool has_evicted;     /**< half-open clients had to make way */
+	struct egress_watch egress;
+	bool has_evicted; /**< half-open clients had to make way */
 };
 
 void checker_init(struct checker *checker, const struct plan *plan, struct clock *clock,
 		struct trace *trace);
+
+void checker_fini(struct checker *checker);
 
 /** Notes a fault and stops the run; client -1: nobody's in particular. */
 void checker_fault(struct checker *checker, int client, const char *text);
@@ -100,9 +107,10 @@ void checker_flushed(struct checker *checker, unsigned slot);
 
 /* Seen at Sluice. */
 
-/** A packet it took: as it came, as it left it, and why. */
+/** A packet it took: as it came, as it left it, and why. One that an old connection of the tuple
+ * translated with its own numbers loses its life. */
 void checker_taken(struct checker *checker, enum side from, const struct frame *came,
-		const struct frame *left, enum reason reason);
+		struct frame *left, enum reason reason);
 
 /** A packet it made; gets its life: the client's present connection, if that was admitted. */
 void checker_made(struct checker *checker, enum side to, struct frame *frame);

@@ -24,6 +24,8 @@ struct traits {
 	int wscale;   /**< -1: no option */
 	bool sack;
 	bool timestamps;
+	bool shrinks_window; /**< takes back some of what it has allowed, now and then */
+	bool data_in_syn;    /**< the first bytes go with the SYN already, unasked */
 	bool probes_below; /**< zero-window probes as Linux's, seq una - 1; else one byte beyond */
 	uint32_t receive_buffer; /**< bytes */
 	uint32_t flight;	 /**< most bytes under way */
@@ -114,6 +116,7 @@ struct endpoint {
 	unsigned unacked_segments;
 	uint32_t ts_recent;
 	uint32_t last_ack_sent;
+	unsigned windows_sent;
 
 	/* Timers. */
 	ticks_t heard_at; /**< last acceptable packet */

@@ -175,6 +175,11 @@ take_text(struct endpoint *e, struct segment *s)
 
 	if (s->length == 0 && !s->fin)
 		return;
+	/* RFC 9293 3.10.7.4: ignored; a second socket at a backend may have sent it. */
+	if (e->state == ENDPOINT_TIME_WAIT) {
+		send_ack(e);
+		return;
+	}
 	trim(e, s);
 	if (s->length == 0 && !s->fin) {
 		send_ack(e);

@@ -9,6 +9,11 @@
 #define PAYLOAD_MAX 1460
 #define TIMESTAMP_SPACE 12
 #define SACK_BLOCKS_MAX 3
+#define SHRINK_EVERY 3
+
+/* All of them go out again after a loss; more than a narrow link's queue holds would never end. */
+#define FLIGHT_SEGMENTS_MAX 64
+#define SYN_DATA_BYTES 20
 
 static uint16_t
 window_field(struct endpoint *e)
@@ -23,6 +28,10 @@ window_field(struct endpoint *e)
 		field = WINDOW_FIELD_MAX;
 	if (before(e->rcv_edge, e->rcv_nxt + (field << scale)))
 		e->rcv_edge = e->rcv_nxt + (field << scale);
+	/* What was allowed once is taken all the same (RFC 9293 3.8.6). */
+	if (e->traits.shrinks_window && e->state == ENDPOINT_OPEN &&
+			e->windows_sent++ % SHRINK_EVERY == 0)
+		field = (field + 1) / 2;
 	return (uint16_t)field;
 }
 
@@ -93,6 +102,7 @@ send_syn(struct endpoint *e)
 	struct packet packet = e->header;
 	bool answers = e->state == ENDPOINT_SYN_RECEIVED;
 	const struct traits *traits = &e->traits;
+	uint8_t payload[SYN_DATA_BYTES];
 
 	packet.flags = answers ? PACKET_SYN | PACKET_ACK : PACKET_SYN;
 	packet.seq = e->iss;
@@ -106,6 +116,11 @@ send_syn(struct endpoint *e)
 		packet_add_timestamp(&packet, tsval_now(e), answers ? e->ts_recent : 0);
 	if (traits->wscale >= 0 && (!answers || e->own_scale == traits->wscale))
 		packet_add_wscale(&packet, (uint8_t)traits->wscale);
+	if (traits->data_in_syn && !answers) {
+		stream_write(e->key, e->way, 0, payload, sizeof(payload));
+		packet.payload = payload;
+		packet.payload_length = sizeof(payload);
+	}
 	e->last_ack_sent = e->rcv_nxt;
 	e->host->output(e, &packet);
 }
@@ -172,7 +187,10 @@ send_head_again(struct endpoint *e)
 static bool
 send_one(struct endpoint *e)
 {
-	uint32_t edge = e->una + (e->window < e->traits.flight ? e->window : e->traits.flight);
+	uint32_t flight = e->traits.flight < FLIGHT_SEGMENTS_MAX * segment_max(e)
+					  ? e->traits.flight
+					  : FLIGHT_SEGMENTS_MAX * segment_max(e);
+	uint32_t edge = e->una + (e->window < flight ? e->window : flight);
 	uint32_t room = before(e->nxt, edge) ? edge - e->nxt : 0;
 	uint32_t left = before(e->nxt, send_end(e)) ? send_end(e) - e->nxt : 0;
 	uint32_t length = left < room ? left : room;

@@ -130,6 +130,8 @@ host_client_start(struct host_client *client, unsigned number)
 	client->port = PORT_FIRST;
 	client->isn_base = (uint32_t)dice_roll(client->dice);
 	client->has_ended = true;
+	if (plan->rounds == 0)
+		return;
 	clock_at(client->clock, plan->starts_at, round_begin, client, NULL);
 }
 
@@ -153,12 +155,13 @@ host_client_receive(struct host_client *client, struct frame *frame)
 
 	mac_client(client->number, mac);
 	if (frame_read(frame, &packet)) {
+		/* What answers a forged packet goes by the forger's router. */
+		if (frame->life != e->iss)
+			origin = ORIGIN_HOSTILE;
 		if (memcmp(packet.ether_destination, mac, sizeof(mac)) != 0 &&
 				origin != ORIGIN_HOSTILE)
 			checker_fault(client->checker, (int)client->number,
 					"packet for another MAC address");
-		if (frame->life != e->iss)
-			origin = ORIGIN_HOSTILE;
 		if (!is_for_endpoint(client, &packet) || !endpoint_input(e, &packet, origin)) {
 			reset = address_reply(&packet);
 			if (endpoint_refusal(&packet, &reset))

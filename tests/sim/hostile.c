@@ -141,6 +141,84 @@ shoot(void *context, void *subject)
 	hostile_send(hostile, &packet);
 }
 
+void
+hostile_overhear(void *context, const struct frame *frame)
+{
+	struct hostile *hostile = context;
+	struct frame **place;
+
+	if (hostile->plan->replays == 0 || frame->origin != ORIGIN_HONEST)
+		return;
+	place = &hostile->overheard[hostile->overheard_count++ % OVERHEARD_MAX];
+	frame_free(*place);
+	*place = frame_copy(frame);
+}
+
+/* A segment of a connection that still lives, other than its SYN. An older one's proof, while its
+ * cookie is good, would begin a new connection in the client's name: from who can overhear
+ * it, nothing protects (see the threat model in lib/README.md). */
+static bool
+is_harmless(const struct hostile *hostile, const struct frame *frame)
+{
+	struct packet packet;
+	int client = -1;
+
+	if (frame_read(frame, &packet))
+		client = address_client_number(packet.source, packet.ip_version);
+	return client >= 0 && !hostile->clients[client].has_ended &&
+	       frame->life == hostile->clients[client].app.endpoint.iss &&
+	       !(packet.flags & PACKET_SYN);
+}
+
+static void
+replay(void *context, void *subject)
+{
+	struct hostile *hostile = context;
+	unsigned kept = hostile->overheard_count < OVERHEARD_MAX ? hostile->overheard_count
+								 : OVERHEARD_MAX;
+	struct frame *frame;
+
+	(void)subject;
+	if (kept == 0)
+		return;
+	frame = hostile->overheard[dice_below(hostile->dice, kept)];
+	if (!is_harmless(hostile, frame))
+		return;
+	frame = frame_copy(frame);
+	frame->origin = ORIGIN_HOSTILE;
+	frame->life = 0;
+	link_send(hostile->out, frame, "");
+}
+
+/* With data, with flags that exclude each other, with options of any length or kind. */
+static void
+be_odd(void *context, void *subject)
+{
+	static const uint8_t text[] = "a request that nobody has agreed to hear";
+	struct hostile *hostile = context;
+	struct packet packet = packet_from_anywhere(hostile);
+
+	(void)subject;
+	packet.flags = PACKET_SYN;
+	switch (dice_below(hostile->dice, 4)) {
+	case 0:
+		packet.payload = text;
+		packet.payload_length = dice_between(hostile->dice, 1, sizeof(text));
+		break;
+	case 1:
+		packet.flags |= (uint8_t)dice_below(hostile->dice, 256);
+		break;
+	case 2:
+		packet.options_length = 4 * dice_between(hostile->dice, 0, 10);
+		for (unsigned i = 0; i < packet.options_length; i++)
+			packet.options[i] = (uint8_t)dice_below(hostile->dice, 36);
+		break;
+	default:
+		break;
+	}
+	hostile_send(hostile, &packet);
+}
+
 /* Any moment of the attack; or one within a wave. */
 static ticks_t
 draw_moment(struct hostile *hostile, bool in_waves)
@@ -165,4 +243,13 @@ hostile_start(struct hostile *hostile)
 	attack(hostile, hostile->plan->floods, hostile->plan->floods_in_waves, flood);
 	attack(hostile, hostile->plan->forgeries, false, forge);
 	attack(hostile, hostile->plan->blind_shots, false, shoot);
+	attack(hostile, hostile->plan->replays, false, replay);
+	attack(hostile, hostile->plan->oddities, false, be_odd);
+}
+
+void
+hostile_fini(struct hostile *hostile)
+{
+	for (unsigned i = 0; i < OVERHEARD_MAX; i++)
+		frame_free(hostile->overheard[i]);
 }

@@ -32,14 +32,51 @@ frame_corrupt(struct frame *frame, struct dice *dice)
 	frame->is_corrupted = true;
 }
 
+static ticks_t
+time_of(const struct link_quality *quality, uint64_t bytes)
+{
+	return bytes * TICKS_PER_MS / quality->bytes_per_ms;
+}
+
+ticks_t
+link_life(const struct link_quality *quality)
+{
+	ticks_t life = quality->delay + quality->jitter;
+
+	if (quality->bytes_per_ms != 0)
+		life += time_of(quality, quality->queue_bytes + FRAME_ROOM);
+	return life;
+}
+
+/* False when the queue before the bottleneck has no room for the frame. */
+static bool
+link_queue(struct link *link, const struct frame *frame)
+{
+	const struct link_quality *quality = &link->quality;
+	ticks_t now = link->clock->now;
+
+	if (quality->bytes_per_ms == 0)
+		return true;
+	if (link->busy_until < now)
+		link->busy_until = now;
+	if (link->busy_until - now > time_of(quality, quality->queue_bytes))
+		return false;
+	link->busy_until += time_of(quality, frame->length);
+	return true;
+}
+
 static void
 link_carry(struct link *link, struct frame *frame)
 {
+	ticks_t now = link->clock->now;
 	ticks_t delay = link->quality.delay;
+
+	if (link->busy_until > now)
+		delay += link->busy_until - now;
 
 	if (link->quality.jitter != 0)
 		delay += dice_roll(link->dice) % (link->quality.jitter + 1);
-	clock_at(link->clock, link->clock->now + delay, link_deliver, link, frame);
+	clock_at(link->clock, now + delay, link_deliver, link, frame);
 }
 
 void
@@ -48,7 +85,11 @@ link_send(struct link *link, struct frame *frame, const char *note)
 	const struct link_quality *quality = &link->quality;
 	const char *fate = "";
 
-	if (dice_chance(link->dice, quality->loss))
+	if (link->tap != NULL)
+		link->tap(link->tap_context, frame);
+	if (!link_queue(link, frame))
+		fate = "lost to a full queue";
+	else if (dice_chance(link->dice, quality->loss))
 		fate = "lost";
 	else if (dice_chance(link->dice, quality->duplication))
 		fate = "doubled";

@@ -54,6 +54,14 @@ draw_traits(struct traits *traits, struct dice *dice)
 			.time_wait = draw_ms(dice, 1000, 30000),
 			.patience = 150 * TICKS_PER_S,
 	};
+	traits->shrinks_window = dice_chance(dice, 100);
+	traits->data_in_syn = dice_chance(dice, 100);
+	if (dice_chance(dice, 80)) {
+		traits->mss = 0;
+		traits->wscale = -1;
+		traits->sack = false;
+		traits->timestamps = false;
+	}
 	/* A window must not vanish in its scale. */
 	if (traits->wscale >= 0 && traits->receive_buffer < UINT32_C(4096) << traits->wscale)
 		traits->receive_buffer = UINT32_C(4096) << traits->wscale;
@@ -84,17 +92,6 @@ draw_backend(struct backend_plan *backend, struct dice *dice, const struct plan 
 	}
 }
 
-/* The longest that a frame can be under way, with time to spare. */
-static ticks_t
-frame_life(const struct plan *plan)
-{
-	ticks_t life = 2 * plan->poll_interval + TICKS_PER_MS;
-
-	for (unsigned i = 0; i < CABLES; i++)
-		life += plan->cables[i].delay + plan->cables[i].jitter;
-	return life;
-}
-
 static void
 draw_client(struct client_plan *client, struct dice *dice, const struct plan *plan)
 {
@@ -105,7 +102,7 @@ draw_client(struct client_plan *client, struct dice *dice, const struct plan *pl
 			.random_isn = dice_chance(dice, 300),
 			.lost_proofs = dice_chance(dice, 300) ? dice_between(dice, 1, 2) : 0,
 			.starts_at = plan->start + draw_ms(dice, 0, 10000),
-			.pause = frame_life(plan) + draw_ms(dice, 0, 3000),
+			.pause = draw_ms(dice, 0, 3000),
 	};
 	draw_traits(&client->traits, dice);
 }
@@ -162,6 +159,17 @@ draw_version(struct version *version, const struct version *before, struct dice 
 }
 
 static void
+draw_orders(struct plan *plan, struct dice *dice)
+{
+	for (unsigned i = 0; i < plan->order_count; i++)
+		plan->orders[i] = (struct order){
+				.at = plan->start + draw_ms(dice, 0, OPERATOR_S * 1000),
+				.flushes = dice_chance(dice, 200),
+				.slot = dice_below(dice, BACKENDS),
+		};
+}
+
+static void
 draw_operator(struct plan *plan, struct dice *dice)
 {
 	ticks_t at = plan->start;
@@ -176,12 +184,7 @@ draw_operator(struct plan *plan, struct dice *dice)
 		draw_version(&plan->versions[i], &plan->versions[i - 1], dice, at);
 	}
 	plan->order_count = dice_chance(dice, 300) ? dice_between(dice, 1, ORDERS_MAX) : 0;
-	for (unsigned i = 0; i < plan->order_count; i++)
-		plan->orders[i] = (struct order){
-				.at = plan->start + draw_ms(dice, 0, OPERATOR_S * 1000),
-				.flushes = dice_chance(dice, 200),
-				.slot = dice_below(dice, BACKENDS),
-		};
+	draw_orders(plan, dice);
 }
 
 static uint32_t
@@ -214,56 +217,14 @@ draw_sluice(struct plan *plan, struct dice *dice)
 	draw_operator(plan, dice);
 }
 
-bool
-plan_ever_aborts(const struct plan *plan)
+/* Something of everything. */
+static void
+draw_mixed(struct plan *plan, struct dice *dice)
 {
-	for (unsigned i = 0; i < plan->version_count; i++)
-		for (unsigned slot = 0; slot < BACKENDS; slot++)
-			if (plan->versions[i].queues[slot].abort_on_overflow)
-				return true;
-	return false;
-}
-
-bool
-plan_may_hold(const struct plan *plan, unsigned slot)
-{
-	for (unsigned i = 0; i < plan->version_count; i++)
-		if (plan->versions[i].queues[slot].early_data != EARLY_DATA_ZERO_WINDOW)
-			return plan->early_packets > 0;
-	return false;
-}
-
-uint8_t
-plan_least_retries(const struct plan *plan)
-{
-	uint8_t least = UINT8_MAX;
-
-	for (unsigned i = 0; i < plan->version_count; i++)
-		for (unsigned slot = 0; slot < BACKENDS; slot++)
-			if (plan->versions[i].queues[slot].synack_retries < least)
-				least = plan->versions[i].queues[slot].synack_retries;
-	return least;
-}
-
-uint8_t
-plan_most_retries(const struct plan *plan)
-{
-	uint8_t most = 0;
-
-	for (unsigned i = 0; i < plan->version_count; i++)
-		for (unsigned slot = 0; slot < BACKENDS; slot++)
-			if (plan->versions[i].queues[slot].synack_retries > most)
-				most = plan->versions[i].queues[slot].synack_retries;
-	return most;
-}
-
-void
-plan_draw(struct plan *plan, uint64_t seed, struct dice *dice)
-{
-	*plan = (struct plan){.seed = seed};
 	plan->start = START + dice_below(dice, START_SPREAD_S) * TICKS_PER_S;
 	plan->vlans = dice_chance(dice, 700) ? 0 : dice_between(dice, 1, 2);
-	plan->is_clean = dice_chance(dice, 350);
+	plan->is_clean = plan->world == WORLD_CALM ||
+			 (plan->world != WORLD_LOSSY && dice_chance(dice, 350));
 	for (unsigned i = 0; i < CABLES; i++)
 		draw_cable(&plan->cables[i], dice, plan->is_clean);
 	draw_sluice(plan, dice);
@@ -276,4 +237,137 @@ plan_draw(struct plan *plan, uint64_t seed, struct dice *dice)
 	plan->floods_in_waves = dice_chance(dice, 400);
 	plan->forgeries = dice_chance(dice, 300) ? dice_between(dice, 1, 500) : 0;
 	plan->blind_shots = dice_chance(dice, 300) ? dice_between(dice, 1, 500) : 0;
+}
+
+static void
+draw_no_attack(struct plan *plan)
+{
+	plan->floods = 0;
+	plan->forgeries = 0;
+	plan->blind_shots = 0;
+}
+
+static void
+draw_no_operator(struct plan *plan)
+{
+	plan->version_count = 1;
+	plan->order_count = 0;
+}
+
+static void
+draw_healthy_backends(struct plan *plan)
+{
+	for (unsigned slot = 0; slot < BACKENDS; slot++) {
+		plan->backends[slot].mood = MOOD_NORMAL;
+		plan->backends[slot].answer_delay = 0;
+	}
+}
+
+/* Room in every queue and table, so that nobody may be refused. */
+static void
+draw_calm(struct plan *plan, struct dice *dice)
+{
+	draw_no_attack(plan);
+	draw_no_operator(plan);
+	draw_healthy_backends(plan);
+	plan->connections = 256;
+	plan->syn_entries = 256;
+	for (unsigned slot = 0; slot < BACKENDS; slot++) {
+		struct queue_settings *queues = &plan->versions[0].queues[slot];
+
+		queues->backlog = 1024;
+		queues->max_syn_backlog = 1024;
+		queues->synack_retries = (uint8_t)dice_between(dice, 2, 6);
+	}
+}
+
+static void
+draw_lossy(struct plan *plan, struct dice *dice)
+{
+	draw_no_attack(plan);
+	draw_no_operator(plan);
+	draw_healthy_backends(plan);
+	for (unsigned i = 0; i < CABLES; i++) {
+		struct link_quality *cable = &plan->cables[i];
+
+		if (dice_chance(dice, 600))
+			continue;
+		cable->bytes_per_ms = dice_between(dice, 200, 4000);
+		cable->queue_bytes = dice_between(dice, 10000, 100000);
+	}
+}
+
+static void
+draw_hostile(struct plan *plan, struct dice *dice)
+{
+	plan->floods = dice_between(dice, 100, 1500);
+	plan->forgeries = dice_between(dice, 50, 500);
+	plan->blind_shots = dice_between(dice, 50, 500);
+	plan->replays = dice_chance(dice, 600) ? dice_between(dice, 1, 200) : 0;
+	plan->oddities = dice_between(dice, 20, 200);
+}
+
+static void
+draw_operators(struct plan *plan, struct dice *dice)
+{
+	ticks_t at = plan->start;
+
+	draw_no_attack(plan);
+	draw_healthy_backends(plan);
+	plan->version_count = VERSIONS_MAX;
+	for (unsigned i = 1; i < plan->version_count; i++) {
+		at += draw_ms(dice, 0, 2 * OPERATOR_S * 1000 / VERSIONS_MAX);
+		draw_version(&plan->versions[i], &plan->versions[i - 1], dice, at);
+	}
+	plan->order_count = dice_between(dice, 1, ORDERS_MAX);
+	draw_orders(plan, dice);
+}
+
+static void
+draw_faults(struct plan *plan, struct dice *dice)
+{
+	plan->is_clean = false;
+	plan->workers = WORKERS_MAX;
+	plan->missteered = dice_chance(dice, 700) ? dice_between(dice, 1, 500) : 0;
+	plan->buffer_refusals = dice_chance(dice, 500) ? dice_between(dice, 1, 300) : 0;
+	plan->fault_count = dice_between(dice, 1, FAULTS_MAX);
+	for (unsigned i = 0; i < plan->fault_count; i++)
+		plan->faults[i] = (struct fault){
+				.kind = (enum fault_kind)dice_below(dice, 3),
+				.which = dice_below(dice, 2),
+				.at = plan->start + draw_ms(dice, 0, OPERATOR_S * 1000),
+				.lasts = draw_ms(dice, 1, 3000),
+		};
+}
+
+static const struct {
+	const char *name;
+	void (*draw)(struct plan *plan, struct dice *dice); /**< behind draw_mixed() */
+} worlds[WORLDS] = {
+		[WORLD_CALM] = {"calm", draw_calm},
+		[WORLD_LOSSY] = {"lossy", draw_lossy},
+		[WORLD_HOSTILE] = {"hostile", draw_hostile},
+		[WORLD_OPERATOR] = {"operator", draw_operators},
+		[WORLD_FAULTS] = {"faults", draw_faults},
+		[WORLD_MIXED] = {"mixed", NULL},
+};
+
+const char *
+world_name(enum world world)
+{
+	return world < WORLDS ? worlds[world].name : NULL;
+}
+
+void
+plan_draw(struct plan *plan, enum world world, uint64_t seed)
+{
+	struct dice dice = {seed};
+
+	*plan = (struct plan){.seed = seed, .world = world};
+	draw_mixed(plan, &dice);
+	if (worlds[world].draw != NULL)
+		worlds[world].draw(plan, &dice);
+	/* Their pauses are as long as a frame of this very world may live. */
+	for (unsigned i = 0; i < plan->clients; i++)
+		plan->client[i].pause += plan_frame_life(plan);
 }

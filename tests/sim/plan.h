@@ -14,6 +14,35 @@
 
 enum cable { CABLE_FROM_CLIENTS, CABLE_TO_CLIENTS, CABLE_TO_BACKENDS, CABLE_FROM_BACKENDS, CABLES };
 
+/** What a seed's world is like. In the last one there is something of everything. */
+enum world {
+	WORLD_CALM,	/**< nothing is lost, nobody hostile, queues have room */
+	WORLD_LOSSY,	/**< bad links, narrow links, odd endpoints */
+	WORLD_HOSTILE,	/**< floods, forgeries, replays; small queues */
+	WORLD_OPERATOR, /**< reloads, new secrets, draining, flushes, listings; keys roll */
+	WORLD_FAULTS, /**< backends that fail, no buffers, stuck ports, workers that stand still */
+	WORLD_MIXED,
+	WORLDS
+};
+
+enum fault_kind {
+	FAULT_NO_BUFFERS,
+	FAULT_NO_SENDING, /**< on one port */
+	FAULT_STANDSTILL  /**< of one worker, for which the clock then jumps */
+};
+
+struct fault {
+	enum fault_kind kind;
+	unsigned which; /**< port or worker */
+	ticks_t at;
+	ticks_t lasts;
+};
+
+#define FAULTS_MAX 6
+
+/** From the worker that got a frame to the one that owns it. */
+#define STEER_DELAY_MAX (2 * TICKS_PER_MS)
+
 enum backend_mood {
 	MOOD_NORMAL,
 	MOOD_REFUSING,
@@ -78,6 +107,7 @@ struct order {
 
 struct plan {
 	uint64_t seed;
+	enum world world;
 	ticks_t start;
 	unsigned vlans;
 	bool is_clean; /**< no frame is lost or damaged, every buffer granted */
@@ -92,6 +122,9 @@ struct plan {
 	bool foreign_cookies;
 	ticks_t poll_interval;	  /**< longest wait of a frame in the port */
 	uint32_t buffer_refusals; /**< in a thousand */
+	uint32_t missteered; /**< in a thousand: frames that the NIC brings to another worker */
+	unsigned fault_count;
+	struct fault faults[FAULTS_MAX];
 	bool nic_verifies;
 	unsigned version_count; /**< at least 1: the first is there from the start */
 	struct version versions[VERSIONS_MAX];
@@ -107,9 +140,26 @@ struct plan {
 	bool floods_in_waves; /**< within a moment, every few seconds */
 	uint32_t forgeries;
 	uint32_t blind_shots;
+	uint32_t replays;
+	uint32_t oddities; /**< SYNs with data or without options, and what no stack sends */
 };
 
-void plan_draw(struct plan *plan, uint64_t seed, struct dice *dice);
+void plan_draw(struct plan *plan, enum world world, uint64_t seed);
+
+/** "calm" and so on; NULL for a number that is no world. */
+const char *world_name(enum world world);
+
+/** True when a fault of that kind is on now, at that port or worker. */
+bool plan_has_fault(const struct plan *plan, enum fault_kind kind, unsigned which, ticks_t now);
+
+/** When no such fault is on any more, from now on. */
+ticks_t plan_fault_ends(const struct plan *plan, enum fault_kind kind, unsigned which, ticks_t now);
+
+/** Packets made by Sluice come late, or not at all, for want of buffers or time. */
+bool plan_may_be_late(const struct plan *plan);
+
+/** The longest that a frame can be under way from end to end, with time to spare. */
+ticks_t plan_frame_life(const struct plan *plan);
 
 /** True when any version resets clients that meet a full accept ring. */
 bool plan_ever_aborts(const struct plan *plan);

@@ -352,7 +352,7 @@ repeat_fault(const struct queue_watch *watch, const struct half_open *client, ui
 		return "SYN-ACK repeated too often";
 	if (waited < due)
 		return "SYN-ACK repeated too early";
-	if (waited > due + TIMER_LATE_MAX && watch->checker->plan->buffer_refusals == 0)
+	if (waited > due + TIMER_LATE_MAX && !plan_may_be_late(watch->checker->plan))
 		return "SYN-ACK repeated too late";
 	return NULL;
 }

@@ -19,14 +19,25 @@
 /* Five days of silence, and the wheel's lateness. */
 #define FORGOTTEN_MAX (UINT64_C(6) * 86400 * TICKS_PER_S)
 
+/* Everybody has dice of his own, so that what one does less leaves the others as they are. */
+enum {
+	DICE_CABLES = 0,
+	DICE_CLIENTS = DICE_CABLES + CABLES,
+	DICE_SLUICE = DICE_CLIENTS + CLIENTS_MAX,
+	DICE_OPERATOR,
+	DICE_BACKENDS,
+	DICE_HOSTILE,
+	DICE
+};
+
 struct sim {
 	struct plan plan;
-	struct dice dice;
 	struct clock clock;
 	struct trace trace;
 	struct checker checker;
 	struct link cables[CABLES];
 	struct appliance appliance;
+	struct dice dice[DICE];
 	struct operator operator;
 	struct host_server server;
 	struct host_client clients[CLIENTS_MAX];
@@ -55,7 +66,7 @@ lay_cable(struct sim *sim, enum cable cable, enum place from, enum place to,
 {
 	sim->cables[cable] = (struct link){
 			.clock = &sim->clock,
-			.dice = &sim->dice,
+			.dice = &sim->dice[DICE_CABLES + cable],
 			.trace = &sim->trace,
 			.quality = sim->plan.cables[cable],
 			.from = from,
@@ -87,7 +98,7 @@ people(struct sim *sim)
 	sim->server = (struct host_server){
 			.plan = &sim->plan,
 			.clock = &sim->clock,
-			.dice = &sim->dice,
+			.dice = &sim->dice[DICE_BACKENDS],
 			.checker = &sim->checker,
 			.out = &sim->cables[CABLE_FROM_BACKENDS],
 	};
@@ -96,7 +107,7 @@ people(struct sim *sim)
 		sim->clients[i] = (struct host_client){
 				.plan = &sim->plan,
 				.clock = &sim->clock,
-				.dice = &sim->dice,
+				.dice = &sim->dice[DICE_CLIENTS + i],
 				.checker = &sim->checker,
 				.server = &sim->server,
 				.out = &sim->cables[CABLE_FROM_CLIENTS],
@@ -106,10 +117,12 @@ people(struct sim *sim)
 	sim->hostile = (struct hostile){
 			.plan = &sim->plan,
 			.clock = &sim->clock,
-			.dice = &sim->dice,
+			.dice = &sim->dice[DICE_HOSTILE],
 			.out = &sim->cables[CABLE_FROM_CLIENTS],
 			.clients = sim->clients,
 	};
+	sim->cables[CABLE_FROM_CLIENTS].tap = hostile_overhear;
+	sim->cables[CABLE_FROM_CLIENTS].tap_context = &sim->hostile;
 	hostile_start(&sim->hostile);
 }
 
@@ -119,13 +132,13 @@ sluice_begin(struct sim *sim, uint8_t filler)
 	sim->appliance = (struct appliance){
 			.plan = &sim->plan,
 			.clock = &sim->clock,
-			.dice = &sim->dice,
+			.dice = &sim->dice[DICE_SLUICE],
 			.checker = &sim->checker,
 	};
 	sim->operator=(struct operator){
 			.plan = &sim->plan,
 			.clock = &sim->clock,
-			.dice = &sim->dice,
+			.dice = &sim->dice[DICE_OPERATOR],
 			.checker = &sim->checker,
 			.appliance = &sim->appliance,
 			.filler = filler,
@@ -135,11 +148,14 @@ sluice_begin(struct sim *sim, uint8_t filler)
 }
 
 static void
-sim_begin(struct sim *sim, uint64_t seed, FILE *out, uint8_t filler)
+sim_begin(struct sim *sim, const struct plan *plan, FILE *out, uint8_t filler)
 {
+	struct dice seeds = {plan->seed};
+
 	memset(sim, 0, sizeof(*sim));
-	sim->dice.state = seed;
-	plan_draw(&sim->plan, seed, &sim->dice);
+	sim->plan = *plan;
+	for (unsigned i = 0; i < DICE; i++)
+		sim->dice[i].state = dice_roll(&seeds);
 	clock_init(&sim->clock, sim->plan.start);
 	trace_init(&sim->trace, out, sim->plan.start);
 	checker_init(&sim->checker, &sim->plan, &sim->clock, &sim->trace);
@@ -199,24 +215,27 @@ sim_live(struct sim *sim)
 }
 
 struct sim_result
-sim_run(uint64_t seed, FILE *out, uint8_t filler)
+sim_run(const struct plan *plan, FILE *out, uint8_t filler)
 {
 	struct sim *sim = malloc(sizeof(*sim));
 	struct sim_result result;
 
 	if (sim == NULL)
 		abort();
-	sim_begin(sim, seed, out, filler);
+	sim_begin(sim, plan, out, filler);
 	sim_live(sim);
 	result = (struct sim_result){
 			.has_failed = sim->checker.has_failed,
 			.when = sim->clock.now - sim->plan.start,
 			.hash = sim->trace.hash,
+			.outcomes = sim->checker.outcomes,
 			.packets = sim->checker.packets,
 	};
 	memcpy(result.text, sim->checker.text, sizeof(result.text));
 	memcpy(result.ends, sim->checker.ends, sizeof(result.ends));
 	host_server_fini(&sim->server);
+	hostile_fini(&sim->hostile);
+	checker_fini(&sim->checker);
 	appliance_fini(&sim->appliance);
 	operator_fini(&sim->operator);
 	clock_fini(&sim->clock);

@@ -15,17 +15,18 @@
 
 struct sim_result {
 	bool has_failed;
-	char text[256]; /**< what was wrong */
-	ticks_t when;	/**< since the run's beginning */
-	uint64_t hash;	/**< of the trace */
+	char text[256];	   /**< what was wrong */
+	ticks_t when;	   /**< since the run's beginning */
+	uint64_t hash;	   /**< of the trace */
+	uint64_t outcomes; /**< of what every client experienced, in any order */
 	uint64_t packets;
 	uint64_t ends[ROUND_ENDS];
 };
 
 /**
- * Runs a seed. out: where the trace goes, or NULL. filler: what memory holds before it is used;
+ * Runs a plan. out: where the diagram goes, or NULL. filler: what memory holds before it is used;
  * no two of them may give different results.
  */
-struct sim_result sim_run(uint64_t seed, FILE *out, uint8_t filler);
+struct sim_result sim_run(const struct plan *plan, FILE *out, uint8_t filler);
 
 #endif

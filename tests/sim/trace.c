@@ -2,16 +2,29 @@
 #include "trace.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* FNV-1a, 64 bits. */
 #define HASH_START UINT64_C(0xcbf29ce484222325)
 #define HASH_PRIME UINT64_C(0x100000001b3)
 
+/* Between two columns of the diagram. */
+#define COLUMN 56
+
+static void
+print_head(FILE *out)
+{
+	fprintf(out, "%12s %-9s client%*sSluice%*sbackend\n", "time", "client", COLUMN - 8, "",
+			COLUMN - 6, "");
+}
+
 void
 trace_init(struct trace *trace, FILE *out, ticks_t start)
 {
 	*trace = (struct trace){.out = out, .start = start, .hash = HASH_START};
+	if (out != NULL)
+		print_head(out);
 }
 
 static void
@@ -54,32 +67,27 @@ note_base(struct trace_base *base, const struct packet *packet, enum place from,
 		base->backend = packet->seq;
 }
 
-static const char *
-arrow(enum place from, enum place to)
+/* What a packet says, in words; the text of a line's arrow. */
+static void
+add_flags(FILE *out, uint8_t flags)
 {
-	if (from == PLACE_CLIENT)
-		return "client -> sluice            ";
-	if (to == PLACE_CLIENT)
-		return "client <- sluice            ";
-	return to == PLACE_BACKEND ? "          sluice -> backend "
-				   : "          sluice <- backend ";
+	static const struct {
+		uint8_t bits;
+		const char *name;
+	} names[] = {{PACKET_SYN, "SYN"}, {PACKET_FIN, "FIN"}, {PACKET_RST, "RST"},
+			{PACKET_ACK, "ACK"}, {PACKET_URG, "URG"}, {PACKET_ECE, "ECE"},
+			{PACKET_CWR, "CWR"}};
+	const char *between = "";
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (flags & names[i].bits) {
+			fprintf(out, "%s%s", between, names[i].name);
+			between = "-";
+		}
 }
 
 static void
-print_flags(FILE *out, uint8_t flags)
-{
-	static const char letters[] = "FSRP.UEW";
-	char text[sizeof(letters)] = "";
-	unsigned n = 0;
-
-	for (unsigned bit = 0; bit < 8; bit++)
-		if (flags & 1u << bit)
-			text[n++] = letters[bit];
-	fprintf(out, "%-4s", text);
-}
-
-static void
-print_options(FILE *out, const struct packet *packet)
+add_options(FILE *out, const struct packet *packet)
 {
 	const uint8_t *sack = packet_find_option(packet, PACKET_OPTION_SACK);
 	uint32_t tsval, tsecr;
@@ -89,30 +97,56 @@ print_options(FILE *out, const struct packet *packet)
 	if (packet_wscale(packet) >= 0)
 		fprintf(out, " wscale %d", packet_wscale(packet));
 	if (packet_find_option(packet, PACKET_OPTION_SACK_PERMITTED) != NULL)
-		fprintf(out, " sackOK");
+		fprintf(out, " sack");
 	if (packet_timestamp(packet, &tsval, &tsecr))
 		fprintf(out, " ts %" PRIu32 " %" PRIu32, tsval, tsecr);
 	if (sack != NULL)
 		fprintf(out, " sack*%u", (sack[1] - 2u) / 8);
 }
 
+/* A number with its leg's ISN taken off; what lies before it is negative. */
+static int32_t
+relative(uint32_t number, uint32_t base)
+{
+	return (int32_t)(number - base);
+}
+
 static void
-print_packet(const struct trace *trace, const struct packet *packet, enum place from, enum place to,
+add_packet(FILE *out, const struct packet *packet, enum place from, enum place to,
 		const struct trace_base *base)
 {
 	bool from_client = is_from_client(from, to);
 	bool client_leg = from == PLACE_CLIENT || to == PLACE_CLIENT;
 	uint32_t other = client_leg ? base->sluice : base->backend;
-	uint32_t seq = packet->seq - (from_client ? base->client : other);
-	uint32_t ack = packet->ack - (from_client ? other : base->client);
-	uint32_t length = (uint32_t)packet->payload_length;
+	int32_t seq = relative(packet->seq, from_client ? base->client : other);
 
-	print_flags(trace->out, packet->flags);
-	fprintf(trace->out, " seq %" PRIu32 ":%" PRIu32, seq, seq + length);
+	add_flags(out, packet->flags);
+	fprintf(out, " %" PRId32, seq);
+	if (packet->payload_length > 0)
+		fprintf(out, ":%" PRId32, seq + (int32_t)packet->payload_length);
 	if (packet->flags & PACKET_ACK)
-		fprintf(trace->out, " ack %" PRIu32, ack);
-	fprintf(trace->out, " win %u len %" PRIu32, packet->window, length);
-	print_options(trace->out, packet);
+		fprintf(out, " ack %" PRId32,
+				relative(packet->ack, from_client ? other : base->client));
+	fprintf(out, " win %u", packet->window);
+	add_options(out, packet);
+}
+
+/* An arrow between two columns, with the text on it. */
+static void
+print_arrow(FILE *out, enum place from, enum place to, const char *text, bool arrives)
+{
+	bool client_leg = from == PLACE_CLIENT || to == PLACE_CLIENT;
+	bool right = from < to;
+	int used = (int)strlen(text) + 2;
+
+	if (!client_leg)
+		fprintf(out, "|%*s", COLUMN, "");
+	fprintf(out, "|%s %s ", right ? "-" : arrives ? "<" : "x", text);
+	for (int i = used + 2; i < COLUMN; i++)
+		putc('-', out);
+	fprintf(out, "%s|", !right ? "-" : arrives ? ">" : "x");
+	if (client_leg)
+		fprintf(out, "%*s|", COLUMN, "");
 }
 
 static void
@@ -122,25 +156,32 @@ print_line(struct trace *trace, ticks_t now, enum place from, enum place to,
 	static const struct trace_base unknown = {0};
 	const struct trace_base *base = &unknown;
 	struct packet packet;
+	char who[24] = "?", text[160] = "";
+	FILE *words = fmemopen(text, sizeof(text), "w");
 	uint16_t port;
 	int client;
 
-	fprintf(trace->out, "%12.6f ", (double)(now - trace->start) / (double)TICKS_PER_S);
+	if (words == NULL)
+		abort();
 	if (frame_read(frame, &packet)) {
 		client = client_end(&packet, is_from_client(from, to), &port);
 		if (client >= 0) {
 			note_base(&trace->bases[client], &packet, from, to, frame->origin);
 			base = &trace->bases[client];
+			snprintf(who, sizeof(who), "c%d:%u", client, port);
+		} else {
+			snprintf(who, sizeof(who), "x:%u", port);
 		}
-		fprintf(trace->out, "c%d:%-5u %s", client, port, arrow(from, to));
-		print_packet(trace, &packet, from, to, base);
+		add_packet(words, &packet, from, to, base);
 	} else {
-		fprintf(trace->out, "?        %s damaged, %" PRIu32 " bytes", arrow(from, to),
-				frame->length);
+		fprintf(words, "damaged, %" PRIu32 " bytes", frame->length);
 	}
-	fprintf(trace->out, "%s%s%s%s%s\n", note[0] ? "  " : "", note,
-			frame->origin == ORIGIN_HOSTILE ? " (hostile)" : "", fate[0] ? " *" : "",
-			fate);
+	fclose(words);
+	fprintf(trace->out, "%12.6f %-9s ", (double)(now - trace->start) / (double)TICKS_PER_S,
+			who);
+	print_arrow(trace->out, from, to, text, fate[0] == '\0' || fate[0] == 'd');
+	fprintf(trace->out, " %s%s%s%s\n", note, note[0] != '\0' && fate[0] != '\0' ? ", " : "",
+			fate, frame->origin == ORIGIN_HOSTILE ? " (hostile)" : "");
 }
 
 void
@@ -165,6 +206,6 @@ trace_note(struct trace *trace, ticks_t now, const char *text)
 	trace_hash(trace, &now, sizeof(now));
 	trace_hash(trace, text, strlen(text));
 	if (trace->out != NULL)
-		fprintf(trace->out, "%12.6f %s\n",
+		fprintf(trace->out, "%12.6f           == %s ==\n",
 				(double)(now - trace->start) / (double)TICKS_PER_S, text);
 }

@@ -3,9 +3,10 @@
  * What happened, packet by packet: always as a hash, which tells two runs apart, and when asked as
  * a diagram, one line per packet sent:
  *
- *	time      client      where               flags  seq:next ack window length  note
- *	0.000100  c0:40000/0  client -> sluice    S      0:1      -   64240  0
- *	0.000250  c0:40000/0  client <- sluice    S.     0:1      1   0      0       syn_cookie_sent
+ *	time      client   client                Sluice                backend
+ *	0.000100  c0:40000 |- SYN 0 win 64240 ---->|                     |
+ *	0.000250  c0:40000 |< SYN-ACK 0 ack 1 win 0|                     | syn_cookie_sent
+ *	0.000400  c0:40000 |- ACK 1 ack 1 --------x|                     | lost
  *
  * Numbers are relative to the ISNs of their leg, as far as they are known. The note is Sluice's
  * reason and what the link did to the packet.
