@@ -49,6 +49,7 @@ struct config {
 	uint32_t watchdog_s; /**< a worker without progress for so long is told of; 0: none is */
 	struct timeouts timeouts;
 	struct probe_config probe;
+	struct egress_rates egress;
 	char *secret_file; /**< NULL: a random secret per start */
 	unsigned eal_count;
 	char **eal; /**< extra EAL arguments, eal_count of them */

@@ -188,6 +188,7 @@ config_follow(struct config *config, struct config *next)
 	config->watchdog_s = next->watchdog_s;
 	config->timeouts = next->timeouts;
 	config->probe = next->probe;
+	config->egress = next->egress;
 	config->secret_file = next->secret_file;
 	config->backends = next->backends;
 	config->backend_count = next->backend_count;

@@ -150,6 +150,14 @@ static const struct config_key keys[] = {
 		{CONFIG_SCOPE_PROBE, "vlan", CONFIG_INTEGER, .max = 4094,
 				AT(struct config, probe.vlan)},
 
+		{CONFIG_SCOPE_TOP, "egress", CONFIG_OBJECT, .is_live = true,
+				.inside = CONFIG_SCOPE_EGRESS, AT(struct config_draft, config)},
+		{CONFIG_SCOPE_EGRESS, "network_per_s", CONFIG_INTEGER, .max = EGRESS_PER_S_MAX,
+				.initial = EGRESS_NETWORK_PER_S,
+				AT(struct config, egress.network_per_s)},
+		{CONFIG_SCOPE_EGRESS, "side_per_s", CONFIG_INTEGER, .max = EGRESS_PER_S_MAX,
+				.initial = EGRESS_SIDE_PER_S, AT(struct config, egress.side_per_s)},
+
 		{CONFIG_SCOPE_TOP, "queues", CONFIG_OBJECT, .is_live = true,
 				.inside = CONFIG_SCOPE_QUEUES, AT(struct config_draft, queues)},
 		{CONFIG_SCOPE_QUEUES, "somaxconn", CONFIG_INTEGER, .min = 1, .max = 1 << 20,

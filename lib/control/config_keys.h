@@ -29,6 +29,7 @@ enum config_scope {
 	CONFIG_SCOPE_BACKEND = 1 << 8,
 	CONFIG_SCOPE_TIMEOUTS = 1 << 9,
 	CONFIG_SCOPE_PROBE = 1 << 10,
+	CONFIG_SCOPE_EGRESS = 1 << 11,
 };
 
 enum config_type {

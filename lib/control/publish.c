@@ -36,6 +36,7 @@ snapshot_from_config(const struct config *config, uint64_t generation, uint64_t 
 	if (snapshot != NULL) {
 		snapshot_set_timeouts(snapshot, &config->timeouts);
 		snapshot_set_probe(snapshot, &config->probe);
+		snapshot_set_egress(snapshot, &config->egress);
 	}
 	return snapshot;
 }

@@ -110,6 +110,7 @@ registry_publish(struct registry *registry, struct snapshot *snapshot)
 	snapshot_set_cookies(snapshot, &registry->cookies, registry->config->secret_file != NULL);
 	snapshot_set_timeouts(snapshot, &registry->config->timeouts);
 	snapshot_set_probe(snapshot, &registry->config->probe);
+	snapshot_set_egress(snapshot, &registry->config->egress);
 	registry->generation = snapshot_generation(snapshot);
 	publication_publish(&registry->publication, snapshot);
 }

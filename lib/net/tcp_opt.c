@@ -7,6 +7,7 @@
 
 #include <assert.h>
 
+#include "base/base.h"
 #include "net/bytes.h"
 
 enum {
@@ -147,11 +148,14 @@ tcp_opt_build_timestamp(uint8_t *out, uint32_t tsval, uint32_t tsecr)
 unsigned
 tcp_opt_build_syn(uint8_t *out, const struct tcp_opt_syn *syn)
 {
-	unsigned at = MSS_BYTES;
+	unsigned at = 0;
 
-	out[0] = KIND_MSS;
-	out[1] = MSS_BYTES;
-	store_be16(out + 2, syn->mss);
+	if (LIKELY(syn->mss != 0)) {
+		out[0] = KIND_MSS;
+		out[1] = MSS_BYTES;
+		store_be16(out + 2, syn->mss);
+		at = MSS_BYTES;
+	}
 	if (syn->has_timestamp) {
 		tcp_opt_build_timestamp(out + at, syn->tsval, syn->tsecr);
 		if (syn->sack_permitted) {

@@ -43,7 +43,7 @@ bool tcp_opt_parse(const uint8_t *options, unsigned length, struct tcp_opt *opt)
 struct tcp_opt_syn {
 	uint32_t tsval; /**< host order; used when has_timestamp */
 	uint32_t tsecr; /**< host order; used when has_timestamp */
-	uint16_t mss;	/**< always written */
+	uint16_t mss;	/**< 0 to leave it out */
 	uint8_t wscale; /**< 0..14, or TCP_WSCALE_NONE to leave it out */
 	bool sack_permitted;
 	bool has_timestamp;

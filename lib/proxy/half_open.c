@@ -14,6 +14,7 @@
 #include "proxy/half_open.h"
 
 #include "proxy/early.h"
+#include "proxy/egress.h"
 #include "proxy/worker_impl.h"
 
 static uint32_t
@@ -121,16 +122,17 @@ half_open_insert(struct worker *w, const struct pkt *syn, const struct backend_c
 		return SYN_QUEUE_NONE;
 	}
 	shared_enter(&shared->young, UINT32_MAX);
+	egress_is_flooded(w, config);
 	entry_fill(syn_queue_entry(&w->syns, id), syn, announce);
 	return id;
 }
 
-/* The SYN-ACK of an entry. */
-static struct pkt_build
-entry_syn_ack(const struct worker *w, const struct syn_entry *entry,
+/* What the SYN-ACK of an entry offers. */
+static struct tcp_opt_syn
+entry_announce(const struct worker *w, const struct syn_entry *entry,
 		const struct backend_config *config)
 {
-	struct tcp_opt_syn announce = {
+	return (struct tcp_opt_syn){
 			.tsval = entry->tsval,
 			.tsecr = entry->client_tsval,
 			.mss = worker_mss(w, config->family,
@@ -142,31 +144,40 @@ entry_syn_ack(const struct worker *w, const struct syn_entry *entry,
 			.sack_permitted = entry->sack_permitted,
 			.has_timestamp = entry->has_timestamp,
 	};
-	struct pkt_build build = {
+}
+
+/* The SYN-ACK of an entry, but for its options. */
+static struct pkt_build
+entry_syn_ack(const struct worker *w, const struct syn_entry *entry,
+		const struct backend_config *config, uint16_t announced_mss)
+{
+	return (struct pkt_build){
 			.to = SIDE_CLIENT,
 			.seq = entry->iss,
 			.ack = entry->isn + 1,
 			.flags = TCP_SYN | TCP_ACK | (entry->ecn ? TCP_ECE : 0),
-			.window = early_window(w, config, announce.mss, entry->mss),
+			.window = early_window(w, config, announced_mss, entry->mss),
 			.ttl = PKT_TTL_DEFAULT,
 	};
-
-	build.options_length = (uint8_t)tcp_opt_build_syn(build.options, &announce);
-	return build;
 }
 
-void
+bool
 half_open_answer_again(
 		struct worker *w, uint32_t id, struct pkt *syn, const struct backend_config *config)
 {
 	struct syn_entry *entry = syn_queue_entry(&w->syns, id);
+	struct tcp_opt_syn announce;
 	struct pkt_build build;
 
 	if (entry->has_timestamp && syn->opt.has_timestamp)
 		entry->client_tsval = syn->opt.tsval;
-	build = entry_syn_ack(w, entry, config);
+	announce = entry_announce(w, entry, config);
+	build = entry_syn_ack(w, entry, config, announce.mss);
+	if (UNLIKELY(!egress_build_options(w, syn, &announce, &build)))
+		return false;
 	pkt_turn_round(syn);
 	pkt_build_tcp(syn, &build);
+	return true;
 }
 
 bool
@@ -214,6 +225,38 @@ entry_emit(struct worker *w, uint32_t id, const struct pkt_build *build)
 	return true;
 }
 
+/* The SYN-ACK of an entry once more. Who has proved itself, but met a full accept ring, is real. */
+static void
+entry_repeat(struct worker *w, uint32_t id, const struct backend_config *config, bool is_flooded)
+{
+	const struct syn_entry *entry = syn_queue_entry(&w->syns, id);
+	struct tuple tuple = flow_table_tuple(&w->syns.flows, id);
+	struct tcp_opt_syn announce = entry_announce(w, entry, config);
+	struct pkt_build build = entry_syn_ack(w, entry, config, announce.mss);
+
+	if (!entry->is_acked && (is_flooded || !egress_take(w, &tuple, SIDE_CLIENT))) {
+		worker_count(w, config->slot, COUNTER_SynAcksWithheld, 1);
+		return;
+	}
+	build.options_length = (uint8_t)tcp_opt_build_syn(build.options, &announce);
+	if (entry_emit(w, id, &build))
+		worker_count(w, config->slot, COUNTER_TCPTimeouts, 1);
+}
+
+/* An entry whose SYN-ACKs are not repeated anyway is no use beyond its cookie; the first time it
+ * stays, or a flood would empty the queue every second, and so change the mode. */
+static bool
+entry_is_over(const struct worker *w, const struct syn_entry *entry,
+		const struct backend_config *config, bool is_flooded)
+{
+	const struct backend_shared *shared = &w->env.shared[config->slot];
+
+	if (UNLIKELY(is_flooded) && entry->repeats > 0 && !entry->is_acked)
+		return true;
+	return entry->repeats >= queue_rules_synack_retries(config, shared_read(&shared->syn),
+						 shared_read(&shared->young));
+}
+
 /* Linux reqsk_timer_handler. */
 void
 half_open_expire(struct worker *w, uint32_t id)
@@ -221,10 +264,9 @@ half_open_expire(struct worker *w, uint32_t id)
 	struct syn_entry *entry = syn_queue_entry(&w->syns, id);
 	const struct backend_config *config = entry_config(w, id);
 	struct backend_shared *shared = &w->env.shared[config->slot];
-	struct pkt_build build;
+	bool is_flooded = egress_is_flooded(w, config);
 
-	if (entry->repeats >= queue_rules_synack_retries(config, shared_read(&shared->syn),
-					      shared_read(&shared->young))) {
+	if (entry_is_over(w, entry, config, is_flooded)) {
 		worker_count(w, config->slot, COUNTER_SynQueueExpired, 1);
 		shared_uncount(w, entry, config);
 		syn_queue_remove_due(&w->syns, id);
@@ -236,7 +278,5 @@ half_open_expire(struct worker *w, uint32_t id)
 	/* Without a buffer it counts all the same, so that no entry lives for ever. */
 	entry->repeats = (entry->repeats + 1u) & 15u;
 	syn_queue_rearm(&w->syns, id, w->now + queue_rules_synack_timeout(entry->repeats));
-	build = entry_syn_ack(w, entry, config);
-	if (entry_emit(w, id, &build))
-		worker_count(w, config->slot, COUNTER_TCPTimeouts, 1);
+	entry_repeat(w, id, config, is_flooded);
 }

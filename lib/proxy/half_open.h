@@ -21,8 +21,9 @@ uint32_t half_open_insert(struct worker *w, const struct pkt *syn,
 		const struct backend_config *config, uint32_t most,
 		const struct tcp_opt_syn *announce);
 
-/** Turns a repeated SYN into its entry's SYN-ACK. */
-void half_open_answer_again(struct worker *w, uint32_t id, struct pkt *syn,
+/** Turns a repeated SYN into its entry's SYN-ACK. False, and nothing is done, when that would be
+ * longer than the SYN and is not paid for. */
+bool half_open_answer_again(struct worker *w, uint32_t id, struct pkt *syn,
 		const struct backend_config *config);
 
 /** True when an ACK carries the numbers of the entry's handshake; a zero-window probe, one below,

@@ -13,6 +13,7 @@
 #include "base/seq.h"
 #include "proxy/connect.h"
 #include "proxy/early.h"
+#include "proxy/egress.h"
 #include "proxy/half_open.h"
 #include "proxy/worker_impl.h"
 
@@ -182,8 +183,9 @@ syn_admit(struct worker *w, const struct task *task, struct syn_answer *answer)
 	return task->pkt->reason == REASON_NONE;
 }
 
-static void
-syn_build_answer(const struct worker *w, struct syn_answer *answer)
+/* False: the answer would be longer than the SYN, and is not paid for. */
+static bool
+syn_build_answer(struct worker *w, struct syn_answer *answer)
 {
 	struct pkt *pkt = answer->task.pkt;
 	/* Promised only where it is remembered: in the cookie's TSval, or in the entry. */
@@ -199,9 +201,11 @@ syn_build_answer(const struct worker *w, struct syn_answer *answer)
 	};
 
 	answer->announce.tsval = answer->cookie.tsval;
-	build.options_length = (uint8_t)tcp_opt_build_syn(build.options, &answer->announce);
+	if (UNLIKELY(!egress_build_options(w, pkt, &answer->announce, &build)))
+		return false;
 	pkt_turn_round(pkt);
 	pkt_build_tcp(pkt, &build);
+	return true;
 }
 
 static enum reason
@@ -217,18 +221,19 @@ syn_finish(struct worker *w, struct syn_answer *answer)
 		answer->kind = ANSWER_COOKIE;
 	switch (answer->kind) {
 	case ANSWER_AGAIN:
-		half_open_answer_again(w, answer->entry, answer->task.pkt, config);
-		return REASON_syn_again;
+		return half_open_answer_again(w, answer->entry, answer->task.pkt, config)
+				       ? REASON_syn_again
+				       : REASON_syn_egress_limited;
 	case ANSWER_QUEUED:
 		entry = syn_queue_entry(&w->syns, answer->entry);
 		entry->iss = answer->cookie.iss;
 		entry->tsval = answer->cookie.tsval;
-		syn_build_answer(w, answer);
-		return REASON_syn_queued;
+		return syn_build_answer(w, answer) ? REASON_syn_queued : REASON_syn_egress_limited;
 	case ANSWER_COOKIE:
 		break;
 	}
-	syn_build_answer(w, answer);
+	if (UNLIKELY(!syn_build_answer(w, answer)))
+		return REASON_syn_egress_limited;
 	worker_count(w, config->slot, COUNTER_SyncookiesSent, 1);
 	half_open_cookie_sent(w, config);
 	return REASON_syn_cookie_sent;

@@ -10,6 +10,7 @@
 #include "proxy/strays.h"
 
 #include "net/bytes.h"
+#include "proxy/egress.h"
 #include "proxy/worker_impl.h"
 
 #define GUESSED_SCALE 8
@@ -32,7 +33,7 @@ stray_reset(struct worker *w, struct pkt *pkt)
 			.ttl = PKT_TTL_DEFAULT,
 	};
 
-	if (!reset_budget_take(&w->resets, &pkt->tuple, from, w->now))
+	if (!egress_take(w, &pkt->tuple, from))
 		return REASON_stray_reset_limited;
 	pkt_turn_round(pkt);
 	pkt_build_tcp(pkt, &reset);

@@ -100,8 +100,8 @@ sluice_worker_init(void *mem, const struct sluice_limits *limits, const struct s
 	syn_queue_init(&w->syns, parts[PART_SYNS], limits->syn_entries, &env->hash_seed, env->now);
 	early_pool_init(&w->early, parts[PART_EARLY], limits->early_packets);
 	proven_init(&w->proven, &env->hash_seed);
-	reset_budget_init(&w->resets, &env->hash_seed);
 	probe_init(w);
+	egress_budget_init(&w->egress, &env->hash_seed);
 	timer_wheel_init(&w->timers, w->setups, sizeof(struct conn_setup), env->now);
 	return w;
 }

@@ -13,9 +13,9 @@
 #include "proxy/worker.h"
 #include "table/backend.h"
 #include "table/early_pool.h"
+#include "table/egress_budget.h"
 #include "table/proven.h"
 #include "table/queue_rules.h"
-#include "table/reset_budget.h"
 #include "table/syn_queue.h"
 
 /** The probe of backends: see proxy/probe.h. */
@@ -52,8 +52,8 @@ struct worker {
 	struct proven proven;
 	struct recent recent;
 	struct early_pool early;
-	struct reset_budget resets;
 	struct prober prober;
+	struct egress_budget egress;
 	uint32_t unanswered; /**< connections with CONN_IS_UNANSWERED */
 	struct worker_counters counters;
 };

@@ -8,6 +8,7 @@
 
 #include "net/pkt.h"
 #include "table/accept_ring.h"
+#include "table/egress_budget.h"
 #include "table/probe_config.h"
 #include "table/snapshot.h"
 
@@ -37,6 +38,7 @@ struct backend {
 	struct accept_lane lane;
 	struct backend_profile profile;
 	struct backend_probe probe;
+	struct egress_flood flood;
 	uint32_t incarnation; /**< backend_config.incarnation of whom profile and probe are */
 };
 

@@ -21,6 +21,7 @@ struct snapshot {
 	struct cookie_plan cookies;
 	struct timeouts timeouts;
 	struct probe_config probe;
+	struct egress_rates egress;
 	bool has_foreign_cookies;
 	uint32_t count;
 	uint32_t capacity;
@@ -58,6 +59,7 @@ snapshot_init(void *mem, unsigned count, uint64_t generation, uint64_t seed)
 			.generation = generation,
 			.seed = seed,
 			.timeouts = timeouts_default(),
+			.egress = egress_rates_default(),
 			.capacity = count,
 			.mask = cells - 1,
 			.cells = (uint32_t *)(void *)next,
@@ -113,6 +115,18 @@ snapshot_probe(const struct snapshot *snapshot)
 	return &snapshot->probe;
 }
 
+void
+snapshot_set_egress(struct snapshot *snapshot, const struct egress_rates *rates)
+{
+	snapshot->egress = *rates;
+}
+
+const struct egress_rates *
+snapshot_egress(const struct snapshot *snapshot)
+{
+	return &snapshot->egress;
+}
+
 static uint32_t
 cell_first(const struct snapshot *snapshot, const union ip_addr *address, uint16_t port)
 {
@@ -120,14 +134,14 @@ cell_first(const struct snapshot *snapshot, const union ip_addr *address, uint16
 
 	hash = (hash ^ hash >> 32 ^ address->halves_be[1] ^ (uint64_t)port << 17) *
 	       UINT64_C(0xd6e8feb86659fd93);
-	/* A product carries upwards only: an address's last bytes, which neighbours differ in,
-	 * stand highest and reach the cell's bits by a second one. */
+	/* A product carries upwards only: an address's last bytes, which neighbours differ
+	 * in, stand highest and reach the cell's bits by a second one. */
 	hash = (hash ^ hash >> 32) * UINT64_C(0xd6e8feb86659fd93);
 	return (uint32_t)(hash >> 32) & snapshot->mask;
 }
 
-/* The cell that holds the address and port (0: the address alone), or the empty one where it
- * belongs. */
+/* The cell that holds the address and port (0: the address alone), or the empty one where
+ * it belongs. */
 static uint32_t
 cell_find(const struct snapshot *snapshot, const union ip_addr *address, uint16_t port)
 {

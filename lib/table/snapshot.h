@@ -10,6 +10,7 @@
 
 #include "net/cookie.h"
 #include "net/tuple.h"
+#include "table/egress_budget.h"
 #include "table/exempt.h"
 #include "table/probe_config.h"
 #include "table/timeouts.h"
@@ -129,6 +130,10 @@ const struct timeouts *snapshot_timeouts(const struct snapshot *snapshot);
 /** Sets the address that probes of backends have; before publication. Without, there is none. */
 void snapshot_set_probe(struct snapshot *snapshot, const struct probe_config *probe);
 const struct probe_config *snapshot_probe(const struct snapshot *snapshot);
+
+/** Sets the egress budgets' rates; before publication. Without, they are egress_rates_default(). */
+void snapshot_set_egress(struct snapshot *snapshot, const struct egress_rates *rates);
+const struct egress_rates *snapshot_egress(const struct snapshot *snapshot);
 
 /** Adds a copy of config. 0, or -EEXIST (same address and port), -ENOSPC. Only before publication.
  */

@@ -9,8 +9,6 @@
 
 #define RTO_MAX (8 * TICKS_PER_S)
 #define KEEPALIVE_INTERVAL (5 * TICKS_PER_S)
-#define MSS_DEFAULT_IP4 536
-#define MSS_DEFAULT_IP6 1220
 
 static ticks_t
 earlier(ticks_t a, ticks_t b)

@@ -16,6 +16,10 @@
 #include "frame.h"
 #include "stream.h"
 
+/** What counts without an MSS option (RFC 9293 3.7.1, RFC 8200 5). */
+#define MSS_DEFAULT_IP4 536
+#define MSS_DEFAULT_IP6 1220
+
 #define RANGES_MAX 32
 
 /** How a stack behaves; drawn per host. */

@@ -289,8 +289,12 @@ take_syn_ack(struct endpoint *e, const struct segment *s)
 		e->own_scale = (uint8_t)traits->wscale;
 	}
 	if ((e->sack && !traits->sack) || (e->timestamps && !traits->timestamps) ||
-			(packet_wscale(packet) >= 0 && traits->wscale < 0) || e->peer_mss == 0)
+			(packet_wscale(packet) >= 0 && traits->wscale < 0) ||
+			(e->peer_mss == 0 && traits->mss != 0))
 		e->host->fault(e, "SYN-ACK with options that the SYN didn't offer, or without MSS");
+	/* A SYN that names none may have no room for one in its answer. */
+	if (e->peer_mss == 0)
+		e->peer_mss = packet->ip_version == 4 ? MSS_DEFAULT_IP4 : MSS_DEFAULT_IP6;
 	if (e->timestamps && s->is_trusted && tsval_now(e) - s->tsecr > TSECR_AGE_MAX)
 		e->host->fault(e, "SYN-ACK with a TSecr that this end never sent");
 	e->una = e->iss + 1;

@@ -76,6 +76,8 @@ test_defaults(void **state)
 	assert_int_equal(config->probe.ip4.prefix, 24);
 	assert_int_equal(config->probe.ip6.prefix, 64);
 	assert_int_equal(config->probe.vlan, 0);
+	assert_int_equal(config->egress.network_per_s, 100);
+	assert_int_equal(config->egress.side_per_s, 1000);
 	assert_int_equal(config->mbufs, 65536);
 	assert_int_equal(config->backends_max, 1024);
 	assert_int_equal(config->backend_count, 1);
@@ -127,6 +129,7 @@ test_everything(void **state)
 			" \"probe\": {\"source\": \"10.0.0.250\", \"prefix\": 30,\n"
 			"  \"gateway\": \"10.0.0.254\", \"source6\": \"2001:db8::250\",\n"
 			"  \"prefix6\": 48, \"gateway6\": \"fe80::1\", \"vlan\": 4094},\n"
+			" \"egress\": {\"side_per_s\": 0},\n"
 			" \"keys\": {\"secret_file\": \"/etc/sluice/secret\"}}";
 	struct config *config = parse(text);
 	const struct probe_config *probe = &config->probe;
@@ -190,6 +193,8 @@ test_everything(void **state)
 	assert_int_equal(config->timeouts.s[TIMEOUT_HALF_CLOSED], 60);
 	assert_int_equal(config->timeouts.s[TIMEOUT_TIME_WAIT], 1);
 	assert_int_equal(config->timeouts.s[TIMEOUT_RESET], TIMEOUT_RESET_S);
+	assert_int_equal(config->egress.network_per_s, 100);
+	assert_int_equal(config->egress.side_per_s, 0);
 	assert_string_equal(config->secret_file, "/etc/sluice/secret");
 	assert_int_equal(config->eal_count, 2);
 	assert_string_equal(config->eal[0], "-n");
@@ -224,6 +229,7 @@ object_of(json_t *top, enum config_scope scope)
 			{CONFIG_SCOPE_LIMITS, "limits"},
 			{CONFIG_SCOPE_TIMEOUTS, "timeouts"},
 			{CONFIG_SCOPE_PROBE, "probe"},
+			{CONFIG_SCOPE_EGRESS, "egress"},
 			{CONFIG_SCOPE_QUEUES, "queues"},
 	};
 
@@ -359,7 +365,7 @@ test_integers(void **state)
 			expect_range(CONFIG_SCOPE_BACKEND, &keys[i]);
 		tested++;
 	}
-	assert_int_equal(tested, 34);
+	assert_int_equal(tested, 36);
 }
 
 /* 5. Every string of every choice means its own enumerator. */

@@ -28,7 +28,8 @@
 #define WITH(part) "{" PORTS ", " WORKERS ", " BACKENDS ",\n" part "}"
 
 /* What is allowed, as messages say it. */
-#define TOP_KEYS "ports, workers, control, eal, limits, keys, timeouts, probe, queues, backends"
+#define TOP_KEYS                                                                                   \
+	"ports, workers, control, eal, limits, keys, timeouts, probe, egress, queues, backends"
 #define QUEUE_KEYS                                                                                 \
 	"somaxconn, tcp_max_syn_backlog, tcp_syncookies, tcp_abort_on_overflow, "                  \
 	"tcp_synack_retries, tcp_syn_retries, queue_rules, connect_window, early_data, "           \

@@ -370,6 +370,8 @@ test_budget(void **state)
 	unsigned syn_acks = 0, syns = 0, when_connected = 0;
 
 	(void)state;
+	w->egress.network_per_s = 200;
+	world_publish(w);
 	for (unsigned n = 0; n < 100; n++) {
 		struct flow_script f = flow_script_default(4, (uint16_t)(40000 + n));
 

@@ -305,9 +305,11 @@ test_restart(void **state)
 			", 'control': {'drain_s': 5, 'watchdog_s': 9}, 'keys': {'secret_file': "
 			"'/k'},"
 			"'queues': {'connect_window': 1}, 'timeouts': {'closing_s': 9},"
-			"'probe': {'source': '10.0.0.9', 'vlan': 5}");
+			"'probe': {'source': '10.0.0.9', 'vlan': 5}, "
+			"'egress': {'network_per_s': 5}");
 	registry_world_reload(w);
 	assert_int_equal(snapshot_timeouts(w->where)->s[TIMEOUT_CLOSING], 9);
+	assert_int_equal(snapshot_egress(w->where)->network_per_s, 5);
 	assert_int_equal(
 			snapshot_timeouts(w->where)->s[TIMEOUT_HALF_CLOSED], TIMEOUT_ESTABLISHED_S);
 	assert_true(probe_end_has(&snapshot_probe(w->where)->ip4.source));

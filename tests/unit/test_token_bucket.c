@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The token bucket against a naive one, and the budgets for resets made of it. */
+/* The token bucket against a naive one, and the egress budgets made of it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +10,7 @@
 
 #include "base/token_bucket.h"
 #include "packets.h"
-#include "table/reset_budget.h"
+#include "table/egress_budget.h"
 
 #define START (UINT64_C(1700000000) * TICKS_PER_S)
 
@@ -43,15 +43,17 @@ test_naive_twin(void **state)
 	}
 }
 
+static const struct egress_rates rates = {100, 1000};
+
 static unsigned
-taken(struct reset_budget *budget, struct tuple tuple, enum side to, ticks_t now, unsigned tries)
+taken(struct egress_budget *budget, struct tuple tuple, enum side to, ticks_t now, unsigned tries)
 {
 	unsigned count = 0;
 
 	for (unsigned i = 0; i < tries; i++) {
 		tuple.client.bytes[15] = (uint8_t)i;
 		tuple.client_port = (uint16_t)(1024 + i);
-		count += reset_budget_take(budget, &tuple, to, now);
+		count += egress_budget_take(budget, &rates, &tuple, to, now);
 	}
 	return count;
 }
@@ -87,7 +89,7 @@ test_pitfall_11_budget_per_prefix(void **state)
 			{"2001:db8:0:1100::1", "2001:db8:0:11ff:ffff::1", "2001:db8:0:1200::1",
 					FAMILY_IP6},
 	};
-	struct reset_budget *budget = malloc(sizeof(*budget));
+	struct egress_budget *budget = malloc(sizeof(*budget));
 
 	(void)state;
 	for (unsigned i = 0; i < ARRAY_COUNT(cases); i++) {
@@ -95,7 +97,7 @@ test_pitfall_11_budget_per_prefix(void **state)
 		struct tuple same = tuple_of(cases[i].same, cases[i].family);
 		struct tuple other = tuple_of(cases[i].other, cases[i].family);
 
-		reset_budget_init(budget, &(struct siphash_key){5, 6});
+		egress_budget_init(budget, &(struct siphash_key){5, 6});
 		assert_int_equal(taken(budget, client, SIDE_CLIENT, START, 150), 100);
 		assert_int_equal(taken(budget, same, SIDE_CLIENT, START, 150), 0);
 		assert_int_equal(taken(budget, other, SIDE_CLIENT, START, 50), 50);
@@ -110,19 +112,72 @@ test_pitfall_11_budget_per_prefix(void **state)
 static void
 test_pitfall_11_budget_per_side(void **state)
 {
-	struct reset_budget *budget = malloc(sizeof(*budget));
+	struct egress_budget *budget = malloc(sizeof(*budget));
 	struct tuple tuple = tuple_of("192.0.2.1", FAMILY_IP4);
 	unsigned count = 0;
 
 	(void)state;
-	reset_budget_init(budget, &(struct siphash_key){5, 6});
+	egress_budget_init(budget, &(struct siphash_key){5, 6});
 	for (unsigned i = 0; i < 100000; i++) {
 		tuple.client.words_be[3] = i * 0x9e3779b1u;
-		count += reset_budget_take(budget, &tuple, SIDE_CLIENT, START);
+		count += egress_budget_take(budget, &rates, &tuple, SIDE_CLIENT, START);
 	}
 	assert_int_equal(count, 1000);
 	assert_int_equal(taken(budget, tuple, SIDE_BACKEND, START, 1500), 1000);
 	free(budget);
+}
+
+/* 4. A rate of 0 gives nothing; the highest is kept. */
+static void
+test_extreme_rates(void **state)
+{
+	static const struct {
+		struct egress_rates rates;
+		enum side to;
+		unsigned count;
+	} cases[] = {
+			{{0, 1000}, SIDE_CLIENT, 0},
+			{{100, 0}, SIDE_CLIENT, 0},
+			{{0, 1000}, SIDE_BACKEND, 1000},
+			{{1, 1}, SIDE_CLIENT, 1},
+			{{EGRESS_PER_S_MAX, EGRESS_PER_S_MAX}, SIDE_CLIENT, 1500},
+	};
+	struct egress_budget *budget = malloc(sizeof(*budget));
+	struct tuple tuple = tuple_of("192.0.2.1", FAMILY_IP4);
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_COUNT(cases); i++) {
+		unsigned count = 0;
+
+		egress_budget_init(budget, &(struct siphash_key){5, 6});
+		for (unsigned n = 0; n < 1500; n++)
+			count += egress_budget_take(
+					budget, &cases[i].rates, &tuple, cases[i].to, START);
+		assert_int_equal(count, cases[i].count);
+	}
+	free(budget);
+}
+
+/* 5. A flood is seen within its first second, a calm or a long slow stream never is, and it is over
+ * four seconds after it was last seen. */
+static void
+test_flood_watch(void **state)
+{
+	struct egress_flood flood = {.since = 0};
+	uint64_t cookies = 0;
+	ticks_t now = START;
+
+	(void)state;
+	assert_false(egress_flood_watch(&flood, 0, now));
+	assert_false(egress_flood_watch(&flood, cookies = EGRESS_FLOOD_COOKIES_PER_S, now + 1000));
+	assert_true(egress_flood_watch(&flood, ++cookies, now + 1000));
+	assert_true(egress_flood_watch(&flood, cookies, now + 4 * TICKS_PER_S));
+	assert_false(egress_flood_watch(&flood, cookies, now + 5 * TICKS_PER_S));
+	for (unsigned i = 1; i <= 100; i++) {
+		cookies += 10 * EGRESS_FLOOD_COOKIES_PER_S;
+		assert_false(egress_flood_watch(
+				&flood, cookies, now + (5 + 10 * (ticks_t)i) * TICKS_PER_S));
+	}
 }
 
 int
@@ -132,6 +187,8 @@ main(void)
 			cmocka_unit_test(test_naive_twin),
 			cmocka_unit_test(test_pitfall_11_budget_per_prefix),
 			cmocka_unit_test(test_pitfall_11_budget_per_side),
+			cmocka_unit_test(test_extreme_rates),
+			cmocka_unit_test(test_flood_watch),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

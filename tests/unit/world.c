@@ -99,6 +99,7 @@ world_publish(struct world *w)
 	snapshot_set_cookies(snapshot, &w->cookies, w->foreign_cookies);
 	snapshot_set_timeouts(snapshot, &w->timeouts);
 	snapshot_set_probe(snapshot, &w->probe);
+	snapshot_set_egress(snapshot, &w->egress);
 	for (unsigned i = 0; i < WORLD_BACKENDS; i++)
 		assert_int_equal(snapshot_insert(snapshot, &w->configs[i]), 0);
 	w->snapshot = snapshot;
@@ -132,6 +133,7 @@ world_new(const struct world_options *options)
 	w->is_probing = options->probe != NULL;
 	if (w->is_probing)
 		w->probe = *options->probe;
+	w->egress = egress_rates_default();
 	world_publish(w);
 	w->now = options->start ? options->start : UINT64_C(1700000000) * TICKS_PER_S;
 

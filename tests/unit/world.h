@@ -86,6 +86,7 @@ struct world {
 	struct probe_config probe;		       /**< the same */
 	bool is_probing;
 	struct hops hops;
+	struct egress_rates egress; /**< the same */
 	uint64_t generation;
 	struct inspect *box;	       /**< the worker's letter-box */
 	struct backend_shared *shared; /**< own_shared, or that of options.together_with */

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * No reflector (PITFALLS 11): a packet in answer to one whose sender has proved nothing is not
+ * longer than that, or is paid from a budget. Nothing here concerns the common case, a SYN-ACK as
+ * long as its SYN, but for one comparison.
+ */
+#ifndef SLUICE_PROXY_EGRESS_H
+#define SLUICE_PROXY_EGRESS_H
+
+#include "net/bytes.h"
+#include "net/rewrite.h"
+#include "proxy/worker_impl.h"
+
+/** Bytes of the shortest Ethernet frame without its checksum: what is shorter gets padded. */
+#define EGRESS_FRAME_MIN 60
+
+/** True when a segment with that many bytes of options, built over pkt, makes no longer frame than
+ * pkt is. */
+static inline bool
+egress_fits(const struct pkt *pkt, unsigned options_length)
+{
+	unsigned ip = pkt->tuple.family == FAMILY_IP4 ? IP4_BYTES_MIN : IP6_BYTES;
+	unsigned answer = pkt->l3_offset + ip + TCP_BYTES_MIN + options_length;
+
+	return LIKELY(answer <= pkt->len) || answer <= EGRESS_FRAME_MIN;
+}
+
+/** Pays for one packet towards the end of the tuple on that side. False: not to be sent. */
+bool egress_take(struct worker *w, const struct tuple *tuple, enum side to);
+
+/**
+ * Writes the options of a SYN-ACK in answer to syn. Where they make it longer than that, without
+ * the MSS, if what counts then is less (RFC 9293 3.7.1: 536, RFC 8200 5: 1220); else it is paid
+ * for. False when there is nothing to pay with.
+ */
+bool egress_build_options(struct worker *w, const struct pkt *syn, struct tcp_opt_syn *announce,
+		struct pkt_build *build);
+
+/** True while the backend is flooded: then its SYN-ACKs are not repeated. Also to be called
+ * whenever a client of it is queued (table/egress_budget.h). */
+bool egress_is_flooded(struct worker *w, const struct backend_config *config);
+
+#endif
