@@ -9,6 +9,7 @@ import time
 import traceback
 
 import test_acks
+import test_battery
 import test_capture
 import test_clients
 import test_close
@@ -39,7 +40,7 @@ import test_transfer
 from lab import Lab
 from registry import tests
 
-MODULES = (test_transfer, test_close, test_options, test_ecn, test_loss, test_foreign, test_flood, test_acks,
+MODULES = (test_transfer, test_close, test_options, test_ecn, test_loss, test_foreign, test_flood, test_battery, test_acks,
   test_faults,
   test_start, test_parity, test_queue, test_overflow, test_reload, test_control, test_sluicectl,
   test_doctor, test_strays, test_exempt, test_early, test_clients, test_habits,
