@@ -3,48 +3,18 @@
 """Runs lab tests: run.py [--list] [NAME...]. A NAME stands for every test that contains it.
 Exit status 0 when all passed. Needs root."""
 
+import importlib
+import pathlib
 import signal
 import sys
 import time
 import traceback
 
-import test_acks
-import test_battery
-import test_capture
-import test_clients
-import test_close
-import test_control
-import test_doctor
-import test_early
-import test_ecn
-import test_exempt
-import test_faults
-import test_flood
-import test_habits
-import test_foreign
-import test_large
-import test_loss
-import test_options
-import test_overflow
-import test_parity
-import test_pmtu
-import test_probe
-import test_queue
-import test_reload
-import test_restart
-import test_sluicectl
-import test_spoofing
-import test_start
-import test_strays
-import test_transfer
 from lab import Lab
 from registry import tests
 
-MODULES = (test_transfer, test_close, test_options, test_ecn, test_loss, test_foreign, test_flood, test_battery, test_acks,
-  test_faults,
-  test_start, test_parity, test_queue, test_overflow, test_reload, test_control, test_sluicectl,
-  test_doctor, test_strays, test_exempt, test_early, test_clients, test_habits,
-  test_pmtu, test_probe, test_large, test_spoofing, test_capture, test_restart)
+for path in sorted(pathlib.Path(__file__).parent.glob("test_*.py")):
+  importlib.import_module(path.stem)
 
 
 def passes(test):

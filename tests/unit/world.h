@@ -47,7 +47,7 @@ struct world_options {
 	ticks_t start;			   /**< 0: some time in 2023 */
 	const struct probe_config *probe;  /**< backends can be probed, from WORLD_MAC */
 	bool (*owns)(void *context, const struct tuple *tuple); /**< sluice_env's */
-	const struct cookie_plan *cookies; /**< NULL: one secret for ever */
+	const struct cookie_plan *cookies;			/**< NULL: one secret for ever */
 };
 
 /** The server port's own address. */
