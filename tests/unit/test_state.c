@@ -566,6 +566,48 @@ test_held_data_is_repeated(void **state)
 	world_free(after);
 }
 
+/* Both ends' FINs, ten seconds old by their timestamps. */
+static void
+expect_old_fins(struct world *before, struct world *after, struct flow_script f)
+{
+	const uint8_t fin = PACKET_FIN | PACKET_ACK;
+	struct packet packet;
+
+	f.client_tsval -= 10000;
+	f.backend_tsval -= 10000;
+	packet = flow_client(&f, fin, f.client_isn + 1, f.iss + 1);
+	assert_int_equal(world_send(before, SIDE_CLIENT, &packet).reason, REASON_spliced_old);
+	assert_int_equal(world_send(after, SIDE_CLIENT, &packet).reason, REASON_spliced_old);
+	packet = flow_backend(&f, fin, f.backend_isn + 1, f.client_isn + 1);
+	assert_int_equal(world_send(before, SIDE_BACKEND, &packet).reason, REASON_spliced_old);
+	assert_int_equal(world_send(after, SIDE_BACKEND, &packet).reason, REASON_spliced_old);
+}
+
+/* 12. What each end's old segments are known by is kept: an old FIN is still no close. Several
+ * flows, as what would be taken for their latest timestamps is random. */
+static void
+test_pitfall_15_old_fin_after_restart(void **state)
+{
+	struct world *before = world_new(&(struct world_options){0});
+	struct flow_script flows[FLOWS];
+	struct world *after;
+	struct saved saved;
+
+	(void)state;
+	for (unsigned i = 0; i < FLOWS; i++) {
+		flows[i] = flow_script_default(4, (uint16_t)(40000 + i));
+		flow_establish(before, &flows[i]);
+	}
+	saved = save(&before, 1);
+	after = world_after(before, (struct world_options){0}, 0);
+	restore(&saved, &after, 1, 0);
+	for (unsigned i = 0; i < FLOWS; i++)
+		expect_old_fins(before, after, flows[i]);
+	free(saved.bytes);
+	world_free(before);
+	world_free(after);
+}
+
 int
 main(void)
 {
@@ -581,6 +623,7 @@ main(void)
 			cmocka_unit_test(test_timeouts_go_on),
 			cmocka_unit_test(test_pitfall_29_cookies_count),
 			cmocka_unit_test(test_held_data_is_repeated),
+			cmocka_unit_test(test_pitfall_15_old_fin_after_restart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
