@@ -1,63 +1,63 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The whole pipeline under hostile sequences: the input is a script of bursts, each of raw bytes
- * or of TCP packets whose numbers lie near those of a few live connections, with time passing in
- * between. Every packet ends at a guard page. After every step: one reason per packet, their
- * sum right, tables within bounds; at the end, after five quiet days, everything is empty.
+ * The whole pipeline under hostile sequences. The input is a script: bursts of raw bytes, of TCP
+ * packets whose numbers lie near the living ones, and of packets that fit, so that handshakes
+ * complete and end; between them time, floods, reloads, letters, shortages. What must hold after
+ * each step stands in pipeline_world.h.
  *
- *	step = kind:1 argument:1 ... ; see script_step()
+ *	step = side:1 class:2 sub:2 flow:3 (bits, from the lowest), then what script_step() takes
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
-#include "base/base.h"
-#include "packets.h"
-#include "proxy/worker.h"
-
-#define CONNECTIONS 16
-#define FLOWS 8
-#define SYN_ENTRIES_MAX 128
-#define EARLY_PACKETS 8
-#define FRAME_BYTES_MAX 2048
-
-struct guarded {
-	uint8_t *end; /* first byte of the guard page */
-};
-
-struct peer {
-	uint32_t client_nxt, backend_nxt, iss, tsval;
-	bool is_spliced;
-};
-
-struct world {
-	struct worker *worker;
-	const struct snapshot *snapshot;
-	uint64_t generation;
-	struct cookie_plan cookies;
-	struct timeouts timeouts;
-	struct backend_config backend;
-	struct backend_shared shared[1];
-	uint32_t syn_entries;
-	struct inspect *box;
-	struct inspect letter;
-	uint16_t flood_port;
-	ticks_t now;
-	uint64_t sent;
-	struct guarded frame;
-	struct guarded spares[EARLY_PACKETS]; /* for frames that the worker holds */
-	unsigned spare_count;
-	struct guarded lent[64];
-	unsigned lent_count;
-	struct peer peers[FLOWS];
-};
+#include "pipeline_world.h"
 
 struct script {
 	const uint8_t *at;
 	size_t left;
 };
+
+enum step_class { CLASS_OTHER, CLASS_TIME, CLASS_NEAR, CLASS_FIT };
+enum step_other { OTHER_RAW, OTHER_FLOOD, OTHER_LETTER, OTHER_RELOAD };
+
+enum fit {
+	FIT_SYN,
+	FIT_SYN_ACK,
+	FIT_ACK,
+	FIT_SACK,
+	FIT_PROBE, /* of a window that is zero: one number below */
+	FIT_FIN,
+	FIT_RST,
+	FIT_AGAIN,	/* the end's last frame, byte for byte */
+	FIT_ICMP_ERROR, /* about the last frame that reached the end */
+	FIT_FRAGMENT,
+	FIT_MOVE,    /* the flow comes to the other worker from now on */
+	FIT_BUFFERS, /* run out, or are there again */
+	FIT_SETTLE,
+	FIT_COUNT
+};
+
+/* How a packet that fits travels; the two highest bits choose its payload. */
+#define HOW_GATHERED 0x01
+#define HOW_LOST 0x02
+#define HOW_OTHER_WORKER 0x04
+#define HOW_CSUM_SHIFT 3
+#define HOW_LENGTH_SHIFT 6
+
+/* What a SYN or SYN-ACK offers. */
+#define OFFER_MSS 0x01
+#define OFFER_WSCALE 0x02
+#define OFFER_SACK 0x04
+#define OFFER_TIMESTAMP 0x08
+#define OFFER_ECN 0x10
+#define OFFER_SMALL_MSS 0x20
+#define OFFER_OTHER_WSCALE 0x40
+#define OFFER_DATA 0x80
+
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t room);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t room, unsigned seed);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const uint8_t payload_bytes[1400] = "what is said";
 
 static uint32_t
 script_take(struct script *script, unsigned bytes)
@@ -69,132 +69,178 @@ script_take(struct script *script, unsigned bytes)
 	return value;
 }
 
-static struct guarded
-guarded_new(void)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	uint8_t *memory = mmap(
-			NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	ENSURE(memory != MAP_FAILED && page >= FRAME_BYTES_MAX);
-	ENSURE(mprotect(memory + page, page, PROT_NONE) == 0);
-	return (struct guarded){memory + page};
-}
-
-static bool
-packet_get(void *context, struct pkt *pkt)
-{
-	struct world *w = context;
-
-	if (w->lent_count == ARRAY_COUNT(w->lent))
-		return false;
-	*pkt = (struct pkt){.tailroom = PKT_BUILD_BYTES_MAX};
-	pkt->data = w->lent[w->lent_count++].end - PKT_BUILD_BYTES_MAX;
-	return true;
-}
-
-/* A frame that the worker held may be used again. */
 static void
-frame_back(struct world *w, const struct pkt *pkt)
+send_packet(struct fuzz_world *w, struct passage *passage, const struct packet *packet)
 {
-	ENSURE(w->spare_count < EARLY_PACKETS);
-	w->spares[w->spare_count++].end = pkt->owner;
+	uint8_t frame[FLOW_FRAME_BYTES];
+	size_t length = packet_write(packet, frame, sizeof(frame));
+
+	passage->packet = packet;
+	fuzz_world_send(w, passage, frame, length);
 }
 
 static void
-packet_drop(void *context, struct pkt *pkt)
+step_raw(struct fuzz_world *w, struct script *script, enum side from)
 {
-	frame_back(context, pkt);
+	struct passage passage = {.from = from};
+	size_t length = script_take(script, 1);
+
+	length = length < script->left ? length : script->left;
+	fuzz_world_send(w, &passage, script->at, length);
+	script->at += length;
+	script->left -= length;
 }
 
+/* SYNs of clients that are never seen again, more than there are entries. */
 static void
-packet_emit(void *context, enum side out, struct pkt *pkt)
+step_flood(struct fuzz_world *w, struct script *script, unsigned flow)
 {
-	struct world *w = context;
-	struct packet packet;
+	struct packet syn = packet_ip4("10.0.0.3", 0, "10.0.0.2", flow == 3 ? 443 : 80);
+	struct passage passage = {.worker = flow % WORKERS, .is_gathered = true};
 
-	ENSURE(packet_checksums_are_right(pkt->data, pkt->len));
-	ENSURE(packet_read(&packet, pkt->data, pkt->len));
-	if (pkt->owner != NULL) {
-		ENSURE(out == SIDE_BACKEND);
-		frame_back(w, pkt);
-		return;
+	syn.flags = PACKET_SYN;
+	for (unsigned count = script_take(script, 1); count > 0; count--) {
+		syn.source_port = (uint16_t)(1024 + count);
+		syn.seq = w->now & 0xffff;
+		send_packet(w, &passage, &syn);
 	}
-	/* Nothing reaches the backend but SYNs, RSTs and ACKs that we make ourselves, and what we
-	 * held. */
-	ENSURE(out == SIDE_CLIENT || packet.flags == PACKET_SYN || packet.flags == PACKET_ACK ||
-			(packet.flags & ~PACKET_ACK) == PACKET_RST);
-	w->lent_count--;
+	fuzz_world_flush(w);
+}
+
+/* Posts a letter, or looks whether the one before is answered; a tick delivers it. */
+static void
+step_letter(struct fuzz_world *w, struct script *script, unsigned flow)
+{
+	struct lane *lane = &w->lanes[flow % WORKERS];
+	uint8_t shape = (uint8_t)script_take(script, 1);
+	struct packet sample = flow_packet(flow, SIDE_CLIENT);
+
+	if (lane->box == NULL) {
+		lane->letter = (struct inspect){
+				.kind = (enum inspect_kind)((shape & 7) % (INSPECT_PROFILES + 1)),
+				.slot = shape >> 3 & 3,
+				.limit = 1 + (shape >> 5),
+				.tuple = {.client_port = sample.source_port,
+						.backend_port = sample.destination_port,
+						.family = FAMILY_IP6},
+		};
+		if (lane->letter.slot == BACKENDS && lane->letter.kind != INSPECT_FLUSH)
+			lane->letter.slot = INSPECT_SLOT_ANY;
+		else if (lane->letter.slot == BACKENDS)
+			lane->letter.slot = 0;
+		memcpy(&lane->letter.tuple.client, sample.source, sizeof(union ip_addr));
+		lane->letter.tuple.backend = w->backends[1].address;
+		if (sample.ip_version == 4) {
+			lane->letter.tuple.family = FAMILY_IP4;
+			lane->letter.tuple.client =
+					ip_addr_from_ip4(lane->letter.tuple.client.words_be[0]);
+			lane->letter.tuple.backend = w->backends[0].address;
+		}
+		lane->box = &lane->letter;
+	}
+	fuzz_world_tick(w, 0);
+	ENSURE(lane->letter.count <= lane->letter.limit);
 }
 
 static void
-world_check(const struct world *w)
+reload_cookies(struct fuzz_world *w, bool is_new_secret)
 {
-	const struct worker_counters *counters = worker_counters(w->worker);
-	uint64_t sum = 0;
+	struct siphash_key secret = w->cookies.secrets[COOKIE_PLAN_EPOCHS - 1];
+	struct cookie_plan next;
 
-	for (unsigned reason = 0; reason < REASON_COUNT; reason++)
-		sum += counters->reasons[reason];
-	ENSURE(sum == w->sent && counters->connections <= CONNECTIONS);
-	ENSURE(w->shared[0].accept <= CONNECTIONS && w->lent_count == 0);
-	ENSURE(counters->early_held == EARLY_PACKETS - w->spare_count);
-	ENSURE(w->shared[0].syn <= w->syn_entries && w->shared[0].young <= w->shared[0].syn);
-	ENSURE(worker_backend_counters(w->worker, 0)->values[COUNTER_CurrEstab] <= CONNECTIONS);
+	secret.k0 += is_new_secret;
+	next = cookie_plan_next(&w->cookies, &secret, w->now);
+	for (unsigned slot = 0; slot < BACKENDS; slot++) {
+		struct backend_config *backend = &w->backends[slot];
+		uint8_t earlier[COOKIE_PLAN_EPOCHS - 1];
+
+		for (unsigned i = 0; i < ARRAY_COUNT(earlier); i++)
+			earlier[i] = (uint8_t)(1 + backend_config_wscale(backend, &w->cookies,
+								   next.first + i));
+		memcpy(backend->earlier_wscale, earlier, sizeof(earlier));
+	}
+	w->cookies = next;
 }
 
-static enum reason
-world_send(struct world *w, enum side from, size_t length)
+/* Another configuration, made as lib/control makes it. */
+static void
+step_reload(struct fuzz_world *w, struct script *script, unsigned slot)
 {
-	struct burst burst = {.from = from, .count = 1};
+	const uint8_t flags = (uint8_t)script_take(script, 1);
+	const uint8_t sizes = (uint8_t)script_take(script, 1);
+	const uint8_t limits = (uint8_t)script_take(script, 1);
+	const uint8_t window = (uint8_t)script_take(script, 1);
+	const uint8_t more = (uint8_t)script_take(script, 1);
+	struct backend_config *backend = &w->backends[slot % BACKENDS];
 
-	/* No tailroom behind the packet: answers need it in front of the guard page. */
-	burst.pkts[0] = (struct pkt){.data = w->frame.end - length, .len = (uint32_t)length};
-	if (length < PKT_BUILD_BYTES_MAX) {
-		/* The appliance's buffers always hold what we may build. */
-		memmove(w->frame.end - FRAME_BYTES_MAX, burst.pkts[0].data, length);
-		burst.pkts[0].data = w->frame.end - FRAME_BYTES_MAX;
-		burst.pkts[0].tailroom = (uint16_t)(FRAME_BYTES_MAX - length);
+	fuzz_world_flush(w);
+	reload_cookies(w, flags & 64);
+	backend->tcp_syncookies = (flags & 3) % 3;
+	backend->queue_rules = flags >> 2 & 3;
+	backend->tcp_abort_on_overflow = flags >> 4 & 1;
+	backend->is_draining = w->is_published[slot % BACKENDS] && flags >> 5 & 1;
+	backend->backlog = 1 + (sizes & 15);
+	backend->tcp_max_syn_backlog = UINT32_C(1) << (sizes >> 4);
+	backend->tcp_synack_retries = (limits & 15) % 11;
+	backend->announced_wscale = (limits >> 4) % 10;
+	backend->connect_window = 1 + (window & 15);
+	backend->early_data = (window >> 4 & 3) % 3;
+	backend->fragments = window >> 6 & 1;
+	backend->stray = (more & 3) % 3;
+	backend->profile = more >> 2 & 1;
+	backend->profile_sack = more >> 3 & 1;
+	backend->profile_timestamps = more >> 4 & 1;
+	backend->profile_ecn = more >> 5 & 1;
+	backend->announced_mss = more >> 6 & 1 ? 536 : 1460;
+	w->timeouts = timeouts_default();
+	if (window >> 7)
+		w->timeouts = (struct timeouts){.s = {600, 60, 30, 20, 1}};
+	w->has_foreign_cookies = flags >> 7;
+	if (!w->is_published[slot % BACKENDS]) {
+		backend->incarnation++;
+		w->is_published[slot % BACKENDS] = true;
 	}
-	burst.pkts[0].owner = w->frame.end;
-	sluice_burst(w->worker, &burst, w->now);
-	w->sent++;
-	if (reason_verdict(burst.pkts[0].reason) == VERDICT_HOLD) {
-		ENSURE(w->spare_count > 0);
-		w->frame = w->spares[--w->spare_count];
-		return burst.pkts[0].reason;
-	}
-	memmove(w->frame.end - FRAME_BYTES_MAX, burst.pkts[0].data, burst.pkts[0].len);
-	return burst.pkts[0].reason;
+	fuzz_world_publish(w);
 }
 
 static void
-packet_place(struct world *w, const struct packet *packet)
+step_other(struct fuzz_world *w, struct script *script, uint8_t kind)
 {
-	size_t length = packet_size(packet);
+	unsigned flow = kind >> 5;
 
-	packet_write(packet, w->frame.end - length, length);
+	switch ((enum step_other)(kind >> 3 & 3)) {
+	case OTHER_RAW:
+		step_raw(w, script, kind & 1 ? SIDE_BACKEND : SIDE_CLIENT);
+		break;
+	case OTHER_FLOOD:
+		step_flood(w, script, flow);
+		break;
+	case OTHER_LETTER:
+		step_letter(w, script, flow);
+		break;
+	case OTHER_RELOAD:
+		step_reload(w, script, flow);
+		break;
+	}
 }
 
-/* A packet between the backend and one of the flows, its numbers near the live ones. */
-static struct packet
-script_packet(struct world *w, struct script *script, enum side from, unsigned flow)
+/* A packet of an end, its numbers near the living ones. */
+static void
+step_near(struct fuzz_world *w, struct script *script, enum side from, unsigned index)
 {
-	const struct peer *peer = &w->peers[flow];
-	uint16_t port = (uint16_t)(1000 + flow);
-	struct packet packet = from == SIDE_CLIENT ? packet_ip4("10.0.0.1", port, "10.0.0.2", 80)
-						   : packet_ip4("10.0.0.2", 80, "10.0.0.1", port);
+	const struct flow_end *end = &w->flows[index].ends[from];
+	struct passage passage = {.from = from, .worker = w->flows[index].worker};
+	struct packet packet = flow_packet(index, from);
 	uint8_t shape = (uint8_t)script_take(script, 1);
 
 	packet.flags = (uint8_t)script_take(script, 1);
-	packet.seq = (from == SIDE_CLIENT ? peer->client_nxt : peer->backend_nxt) +
-		     (uint32_t)(int8_t)script_take(script, 1);
-	packet.ack = (from == SIDE_CLIENT ? peer->iss : peer->client_nxt) +
-		     (uint32_t)(int8_t)script_take(script, 1);
+	packet.seq = end->snd_nxt + (uint32_t)(int8_t)script_take(script, 1);
+	packet.ack = end->rcv_nxt + (uint32_t)(int8_t)script_take(script, 1);
 	packet.window = (uint16_t)script_take(script, 2);
 	if (shape & 1)
 		packet_add_mss(&packet, (uint16_t)script_take(script, 2));
 	if (shape & 2)
-		packet_add_timestamp(&packet, script_take(script, 1), peer->tsval);
+		packet_add_timestamp(&packet, script_take(script, 1), end->echoed);
 	if (shape & 4)
 		packet_add_wscale(&packet, (uint8_t)script_take(script, 1));
 	if (shape & 8)
@@ -205,293 +251,235 @@ script_packet(struct world *w, struct script *script, enum side from, unsigned f
 		packet.payload = script->at;
 		packet.payload_length = script->left < 16 ? script->left : 16;
 	}
+	passage.is_gathered = shape & 64;
+	passage.is_lost = shape & 128;
+	send_packet(w, &passage, &packet);
+}
+
+static void
+add_offer(struct packet *packet, const struct flow_end *end, uint8_t offer, bool is_answer)
+{
+	if (offer & OFFER_MSS)
+		packet_add_mss(packet, offer & OFFER_SMALL_MSS ? 536 : 1460);
+	if (offer & OFFER_WSCALE)
+		packet_add_wscale(packet, offer & OFFER_OTHER_WSCALE ? 2 : 7);
+	if (offer & OFFER_SACK)
+		packet_add_sack_permitted(packet);
+	if (offer & OFFER_TIMESTAMP)
+		packet_add_timestamp(packet, end->clock, is_answer ? end->echoed : 0);
+	if (offer & OFFER_ECN)
+		packet->flags |= is_answer ? PACKET_ECE : PACKET_ECE | PACKET_CWR;
+	if (offer & OFFER_DATA) {
+		packet->payload = payload_bytes;
+		packet->payload_length = 5;
+	}
+}
+
+/* SYN and SYN-ACK begin at a number of their own. */
+static struct packet
+fit_opening(struct flow *flow, unsigned index, struct script *script, enum side from, enum fit fit)
+{
+	struct flow_end *end = &flow->ends[from];
+	uint8_t offer = (uint8_t)script_take(script, 1);
+	struct packet packet = flow_segment(
+			flow, index, from, fit == FIT_SYN ? PACKET_SYN : PACKET_SYN | PACKET_ACK);
+
+	packet.options_length = 0;
+	packet.seq = script_take(script, 1) * UINT32_C(0x01010101);
+	add_offer(&packet, end, offer, fit == FIT_SYN_ACK);
+	if (from == SIDE_BACKEND)
+		end->has_timestamp = offer & OFFER_TIMESTAMP;
 	return packet;
 }
 
-/* Learns the numbers that later steps stay near. */
-static void
-peer_learn(struct world *w, unsigned flow, const struct packet *sent, enum side from,
-		enum reason reason)
+static struct packet
+fit_fragment(struct flow *flow, unsigned index, struct script *script, enum side from)
 {
-	struct peer *peer = &w->peers[flow];
-	struct packet answer;
-	uint32_t tsecr;
+	struct packet packet = flow_segment(flow, index, from, PACKET_ACK);
+	uint16_t field = (uint16_t)script_take(script, 1);
+	uint8_t header[] = {6, 0, (uint8_t)(field >> 5), (uint8_t)(field << 3 | 1), 0, 0, 0, 1};
 
-	switch (reason) {
-	case REASON_syn_cookie_sent:
-	case REASON_syn_queued:
-	case REASON_syn_again:
-		ENSURE(packet_read(&answer, w->frame.end - FRAME_BYTES_MAX, FRAME_BYTES_MAX));
-		peer->iss = answer.seq + 1;
-		peer->client_nxt = sent->seq + 1;
-		peer->tsval = 0;
-		packet_timestamp(&answer, &peer->tsval, &tsecr);
+	packet.payload = payload_bytes;
+	packet.payload_length = 64;
+	if (packet.ip_version == 4) {
+		packet.ip4_fragment = 0x2000 | field;
+	} else {
+		packet.extensions_first = 44;
+		packet.extensions_length = sizeof(header);
+		memcpy(packet.extensions, header, sizeof(header));
+	}
+	return packet;
+}
+
+static struct packet
+fit_packet(struct flow *flow, unsigned index, struct script *script, enum side from, enum fit fit,
+		uint8_t how)
+{
+	static const uint16_t lengths[] = {0, 1, 100, sizeof(payload_bytes)};
+	struct packet packet;
+
+	if (fit == FIT_SYN || fit == FIT_SYN_ACK)
+		return fit_opening(flow, index, script, from, fit);
+	if (fit == FIT_FRAGMENT)
+		return fit_fragment(flow, index, script, from);
+	if (fit == FIT_RST)
+		return flow_segment(flow, index, from,
+				how & HOW_LOST ? PACKET_RST | PACKET_ACK : PACKET_RST);
+	packet = flow_segment(
+			flow, index, from, fit == FIT_FIN ? PACKET_FIN | PACKET_ACK : PACKET_ACK);
+	packet.payload = payload_bytes;
+	packet.payload_length = lengths[how >> HOW_LENGTH_SHIFT];
+	if (fit == FIT_PROBE)
+		packet.seq--;
+	if (fit == FIT_SACK)
+		packet_add_sack(&packet, 2,
+				(uint32_t[]){packet.ack + 100, packet.ack + 200, packet.ack + 300,
+						packet.ack + 301});
+	return packet;
+}
+
+static void
+step_fit(struct fuzz_world *w, struct script *script, enum side from, unsigned index)
+{
+	enum fit fit = script_take(script, 1) % FIT_COUNT;
+	uint8_t how = (uint8_t)script_take(script, 1);
+	struct flow *flow = &w->flows[index];
+	struct flow_end *end = &flow->ends[from];
+	struct passage passage = {
+			.from = from,
+			.worker = (flow->worker + !!(how & HOW_OTHER_WORKER)) % WORKERS,
+			.csum = (enum pkt_csum)(how >> HOW_CSUM_SHIFT & 3),
+			.is_gathered = how & HOW_GATHERED,
+			.is_lost = how & HOW_LOST,
+	};
+	uint8_t frame[FLOW_FRAME_BYTES];
+	struct packet packet;
+
+	switch (fit) {
+	case FIT_AGAIN:
+		memcpy(frame, end->sent, end->sent_length);
+		fuzz_world_send(w, &passage, frame, end->sent_length);
 		break;
-	case REASON_backend_connected:
-	case REASON_backend_connected_early:
-		peer->backend_nxt = sent->seq + 1;
+	case FIT_ICMP_ERROR:
+		passage.is_icmp_error = true;
+		passage.csum = PKT_CSUM_UNKNOWN;
+		fuzz_world_send(w, &passage, frame,
+				icmp_error_write(frame, sizeof(frame), end->heard,
+						end->heard_length, script_take(script, 1)));
 		break;
-	case REASON_spliced:
-		if (from == SIDE_CLIENT)
-			peer->client_nxt = sent->seq + (uint32_t)sent->payload_length;
-		else
-			peer->backend_nxt = sent->seq + (uint32_t)sent->payload_length;
+	case FIT_MOVE:
+		flow->worker = (flow->worker + 1) % WORKERS;
+		break;
+	case FIT_BUFFERS:
+		fuzz_world_flush(w);
+		w->is_out_of_buffers = !w->is_out_of_buffers;
+		break;
+	case FIT_SETTLE:
+		fuzz_world_settle(w);
 		break;
 	default:
+		packet = fit_packet(flow, index, script, from, fit, how);
+		send_packet(w, &passage, &packet);
 		break;
 	}
 }
 
 static void
-world_publish(struct world *w, bool foreign_cookies)
-{
-	void *before = (void *)(uintptr_t)w->snapshot;
-	struct snapshot *snapshot = snapshot_init(
-			aligned_alloc(CACHE_LINE_SIZE, cache_align(snapshot_memsize(1))), 1,
-			++w->generation, 1);
-
-	ENSURE(snapshot_insert(snapshot, &w->backend) == 0);
-	snapshot_set_cookies(snapshot, &w->cookies, foreign_cookies);
-	snapshot_set_timeouts(snapshot, &w->timeouts);
-	w->snapshot = snapshot;
-	free(before);
-}
-
-static void
-step_raw(struct world *w, struct script *script, enum side from)
-{
-	size_t length = script_take(script, 1);
-
-	length = length < script->left ? length : script->left;
-	memcpy(w->frame.end - length, script->at, length);
-	script->at += length;
-	script->left -= length;
-	world_send(w, from, length);
-}
-
-/* SYNs of clients that are never seen again, more than there are entries. */
-static void
-step_flood(struct world *w, struct script *script)
-{
-	for (unsigned count = script_take(script, 1); count > 0; count--) {
-		struct packet syn = packet_ip4("10.0.0.3", ++w->flood_port | 1024, "10.0.0.2", 80);
-
-		syn.flags = PACKET_SYN;
-		syn.seq = w->flood_port;
-		packet_place(w, &syn);
-		world_send(w, SIDE_CLIENT, packet_size(&syn));
-	}
-}
-
-/* Posts a letter, or looks whether the one before is answered; a tick delivers it. */
-static void
-step_letter(struct world *w, struct script *script, unsigned flow)
-{
-	struct packet sample = packet_ip4("10.0.0.1", (uint16_t)(1000 + flow), "10.0.0.2", 80);
-	uint8_t shape = (uint8_t)script_take(script, 1);
-	uint32_t client_be;
-
-	if (w->box == NULL) {
-		memcpy(&client_be, sample.source, sizeof(client_be));
-		w->letter = (struct inspect){
-				.kind = (enum inspect_kind)(shape & 3),
-				.slot = 0,
-				.limit = 1 + (shape >> 2),
-				.tuple = {.client = ip_addr_from_ip4(client_be),
-						.backend = w->backend.address,
-						.client_port = sample.source_port,
-						.backend_port = w->backend.port,
-						.family = FAMILY_IP4},
-		};
-		w->box = &w->letter;
-	}
-	sluice_tick(w->worker, w->now, 64);
-	ENSURE(w->letter.count <= w->letter.limit);
-}
-
-/* Another configuration, made as lib/control makes it. */
-static void
-step_reload(struct world *w, struct script *script)
-{
-	const uint8_t flags = (uint8_t)script_take(script, 1);
-	const uint8_t sizes = (uint8_t)script_take(script, 1);
-	const uint8_t limits = (uint8_t)script_take(script, 1);
-	const uint8_t window = (uint8_t)script_take(script, 1);
-	struct siphash_key secret = w->cookies.secrets[COOKIE_PLAN_EPOCHS - 1];
-	struct cookie_plan next;
-
-	secret.k0 += flags >> 6 & 1;
-	next = cookie_plan_next(&w->cookies, &secret, w->now);
-	for (unsigned i = 0; i < COOKIE_PLAN_EPOCHS - 1; i++) {
-		uint8_t wscale = backend_config_wscale(&w->backend, &w->cookies, next.first + i);
-
-		w->backend.earlier_wscale[i] = (uint8_t)(1 + wscale);
-	}
-	w->cookies = next;
-	w->backend.tcp_syncookies = (flags & 3) % 3;
-	w->backend.queue_rules = flags >> 2 & 3;
-	w->backend.tcp_abort_on_overflow = flags >> 4 & 1;
-	w->backend.is_draining = flags >> 5 & 1;
-	w->backend.backlog = 1 + (sizes & 15);
-	w->backend.tcp_max_syn_backlog = UINT32_C(1) << (sizes >> 4);
-	w->backend.tcp_synack_retries = (limits & 15) % 11;
-	w->backend.announced_wscale = (limits >> 4) % 10;
-	w->backend.connect_window = 1 + (window & 15);
-	w->backend.early_data = (window >> 4 & 3) % 3;
-	w->backend.stray = (window >> 5 & 3) % 3;
-	w->backend.fragments = window >> 6 & 1;
-	w->timeouts = timeouts_default();
-	if (window >> 7)
-		w->timeouts = (struct timeouts){.s = {600, 60, 30, 20, 1}};
-	world_publish(w, flags >> 7);
-}
-
-/* What a step is, but for time and TCP packets, which the two bits above the side tell. */
-enum step { STEP_RAW, STEP_FLOOD, STEP_LETTER, STEP_RELOAD };
-
-static enum step
-step_of(uint8_t kind)
-{
-	return (enum step)(kind >> 3 & 3);
-}
-
-static void
-script_step(struct world *w, struct script *script)
+script_step(struct fuzz_world *w, struct script *script)
 {
 	uint8_t kind = (uint8_t)script_take(script, 1);
 	enum side from = kind & 1 ? SIDE_BACKEND : SIDE_CLIENT;
-	unsigned flow = kind >> 5;
 
-	switch (kind >> 1 & 3) {
-	case 0:
-		if (step_of(kind) == STEP_FLOOD)
-			step_flood(w, script);
-		else if (step_of(kind) == STEP_LETTER)
-			step_letter(w, script, flow);
-		else if (step_of(kind) == STEP_RELOAD)
-			step_reload(w, script);
-		else
-			step_raw(w, script, from);
+	switch ((enum step_class)(kind >> 1 & 3)) {
+	case CLASS_OTHER:
+		step_other(w, script, kind);
 		break;
-	case 1: /* Time. */
-		w->now += (ticks_t)script_take(script, 2) << (kind >> 3 & 15);
-		sluice_tick(w->worker, w->now, 64);
+	case CLASS_TIME:
+		fuzz_world_tick(w, (ticks_t)script_take(script, 2) << (kind >> 3 & 15));
 		break;
-	default: {
-		struct packet packet = script_packet(w, script, from, flow);
-
-		packet_place(w, &packet);
-		peer_learn(w, flow, &packet, from, world_send(w, from, packet_size(&packet)));
+	case CLASS_NEAR:
+		step_near(w, script, from, kind >> 5);
+		break;
+	case CLASS_FIT:
+		step_fit(w, script, from, kind >> 5);
 		break;
 	}
-	}
-	world_check(w);
 }
 
-/* Until a script says otherwise: cookies always. */
-static struct backend_config
-backend_first(void)
-{
-	struct packet sample = packet_ip4("10.0.0.1", 1, "10.0.0.2", 80);
-	struct backend_config config = {
-			.port = 80,
-			.family = FAMILY_IP4,
-			.tcp_syncookies = 2,
-			.tcp_syn_retries = 3,
-			.queue_rules = QUEUE_RULES_LINUX_6_18,
-			.backlog = 8,
-			.somaxconn = 8,
-			.connect_window = 4,
-			.announced_mss = 1460,
-			.announced_wscale = 7,
-	};
-	uint32_t address_be;
-
-	memcpy(&address_be, sample.destination, sizeof(address_be));
-	config.address = ip_addr_from_ip4(address_be);
-	return config;
-}
-
-static void
-world_init(struct world *w, void *memory, const struct sluice_limits *limits)
-{
-	w->now = UINT64_C(1700000000) * TICKS_PER_S;
-	w->shared[0] = (struct backend_shared){0};
-	w->sent = 0;
-	w->lent_count = 0;
-	w->box = NULL;
-	w->flood_port = 0;
-	w->syn_entries = limits->syn_entries;
-	w->cookies = cookie_plan_make(&(struct siphash_key){1, 2});
-	w->backend = backend_first();
-	world_publish(w, false);
-	memset(w->peers, 0, sizeof(w->peers));
-	w->worker = sluice_worker_init(memory, limits,
-			&(struct sluice_env){
-					.context = w,
-					.packet_get = packet_get,
-					.packet_emit = packet_emit,
-					.packet_drop = packet_drop,
-					.snapshot = &w->snapshot,
-					.shared = w->shared,
-					.inspect = &w->box,
-					.hash_seed = {3, 4},
-					.now = w->now,
-			});
-	ENSURE(w->worker != NULL);
-}
-
-/* Quiet: every client gets its end, every connection its timeout. */
-static void
-world_calm(struct world *w)
-{
-	for (unsigned hour = 0; hour < 24 * 12; hour++) {
-		w->now += 3600 * TICKS_PER_S;
-		while (sluice_tick(w->worker, w->now, 64) == 64)
-			;
-	}
-	ENSURE(worker_counters(w->worker)->connections == 0 && w->box == NULL);
-	ENSURE(worker_counters(w->worker)->early_held == 0);
-	ENSURE(w->shared[0].accept == 0 && w->shared[0].syn == 0 && w->shared[0].young == 0);
-	ENSURE(worker_backend_counters(w->worker, 0)->values[COUNTER_CurrEstab] == 0);
-	ENSURE(worker_backend_counters(w->worker, 0)->connections == 0);
-	world_check(w);
-}
-
-/* A script that begins with a configuration names the table's size in its last byte. */
+/* A script that begins with a configuration names the table's size in its fifth byte. */
 static uint32_t
 first_syn_entries(const uint8_t *data, size_t size)
 {
 	static const uint32_t entries[] = {64, 0, SYN_ENTRIES_MAX, 64};
 
-	if (size < 5 || (data[0] >> 1 & 3) != 0 || step_of(data[0]) != STEP_RELOAD)
+	if (size < 5 || (data[0] >> 1 & 3) != CLASS_OTHER || (data[0] >> 3 & 3) != OTHER_RELOAD)
 		return entries[0];
 	return entries[data[4] >> 4 & 3];
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+static size_t
+append_fit(uint8_t *step, enum side from, unsigned flow, enum fit fit, uint8_t how)
+{
+	step[0] = (uint8_t)((from == SIDE_BACKEND) | CLASS_FIT << 1 | flow << 5);
+	step[1] = (uint8_t)fit;
+	step[2] = how;
+	return 3;
+}
+
+/* Steps that make sense together: a handshake with some data, or one thing more that fits. */
+static size_t
+write_steps(uint8_t *steps, uint64_t *random)
+{
+	unsigned flow = packet_random(random) % FLOWS;
+	uint8_t offer = (uint8_t)(packet_random(random) & 0x7f);
+	size_t size = 0;
+
+	if (packet_random(random) % 4 == 0) {
+		size += append_fit(steps, SIDE_CLIENT, flow, FIT_SYN, 0);
+		steps[size++] = offer;
+		steps[size++] = (uint8_t)packet_random(random);
+		size += append_fit(steps + size, SIDE_CLIENT, flow, FIT_ACK,
+				(uint8_t)(packet_random(random) & 0xc0));
+		size += append_fit(steps + size, SIDE_BACKEND, flow, FIT_SYN_ACK, 0);
+		steps[size++] = (uint8_t)(offer & packet_random(random));
+		steps[size++] = (uint8_t)packet_random(random);
+	}
+	for (unsigned i = packet_random(random) % 4; i > 0; i--)
+		size += append_fit(steps + size, packet_random(random) % SIDE_COUNT, flow,
+				packet_random(random) % FIT_COUNT,
+				(uint8_t)(packet_random(random) & packet_random(random)));
+	return size;
+}
+
+/* Half of the time libFuzzer's own choice; else whole steps, somewhere or at the end. */
+size_t
+LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t room, unsigned seed)
+{
+	uint8_t steps[64];
+	uint64_t random = seed;
+	size_t at, length;
+
+	if (packet_random(&random) % 2 == 0)
+		return LLVMFuzzerMutate(data, size, room);
+	length = write_steps(steps, &random);
+	ENSURE(length <= sizeof(steps));
+	if (length == 0 || size + length > room)
+		return LLVMFuzzerMutate(data, size, room);
+	at = packet_random(&random) % 2 == 0 ? size : packet_random(&random) % (size + 1);
+	memmove(data + at + length, data + at, size - at);
+	memcpy(data + at, steps, length);
+	return size + length;
+}
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct sluice_limits limits = {CONNECTIONS, CONNECTIONS, 1, SYN_ENTRIES_MAX, EARLY_PACKETS};
-	static struct world w;
-	static void *memory;
+	static struct fuzz_world w;
 	struct script script = {data, size};
 
-	if (memory == NULL) {
-		memory = aligned_alloc(
-				CACHE_LINE_SIZE, cache_align(sluice_worker_memsize(&limits)));
-		w.frame = guarded_new();
-		for (unsigned i = 0; i < ARRAY_COUNT(w.lent); i++)
-			w.lent[i] = guarded_new();
-		for (; w.spare_count < EARLY_PACKETS; w.spare_count++)
-			w.spares[w.spare_count] = guarded_new();
-	}
-	limits.syn_entries = first_syn_entries(data, size);
-	world_init(&w, memory, &limits);
+	fuzz_world_begin(&w, first_syn_entries(data, size));
 	while (script.left > 0)
 		script_step(&w, &script);
-	world_calm(&w);
+	fuzz_world_calm(&w);
 	return 0;
 }
