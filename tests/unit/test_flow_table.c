@@ -250,6 +250,40 @@ test_seed(void **state)
 	assert_in_range(same, 0, 1);
 }
 
+/* 6. Flows whose hashes are all the same share two buckets: twenty of them are found, one more is
+ * refused however much room there is elsewhere, and a refusal keeps neither record nor pair. */
+static void
+test_full_buckets(void **state)
+{
+	enum { CAPACITY = 64, FIT = 20, HASH = 12345 };
+	struct fixture f;
+	struct tuple tuple;
+
+	(void)state;
+	fixture_init(&f, CAPACITY, CAPACITY);
+	for (uint16_t i = 0; i < FIT; i++) {
+		tuple = i % 2 == 0 ? tuple_ip4(1, i) : tuple_ip6(1, i);
+		assert_int_not_equal(flow_table_insert(&f.table, HASH, &tuple), FLOW_NONE);
+	}
+	for (uint16_t i = 0; i < 2 * CAPACITY; i++) {
+		tuple = i % 2 == 0 ? tuple_ip4(2, i) : tuple_ip6(2, i);
+		assert_int_equal(flow_table_insert(&f.table, HASH, &tuple), FLOW_NONE);
+		assert_int_equal(flow_table_find(&f.table, HASH, &tuple), FLOW_NONE);
+	}
+	assert_int_equal(f.table.count, FIT);
+	for (uint16_t i = 0; i < FIT; i++) {
+		tuple = i % 2 == 0 ? tuple_ip4(1, i) : tuple_ip6(1, i);
+		assert_int_not_equal(flow_table_find(&f.table, HASH, &tuple), FLOW_NONE);
+	}
+	/* All records, and as many pairs, are still to be had by those with room elsewhere. */
+	for (uint16_t i = 0; i < 1000 && f.table.count < CAPACITY; i++) {
+		tuple = tuple_ip6(3, i);
+		insert(&f.table, &tuple);
+	}
+	assert_int_equal(f.table.count, CAPACITY);
+	free(f.mem);
+}
+
 int
 main(void)
 {
@@ -259,6 +293,7 @@ main(void)
 			cmocka_unit_test(test_ip6_limit),
 			cmocka_unit_test(test_against_twin),
 			cmocka_unit_test(test_seed),
+			cmocka_unit_test(test_full_buckets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -148,6 +148,18 @@ test_list_connections(void **state)
 		assert_int_equal(letter->rows[n].reason, reasons[of]);
 	}
 	free(letter);
+
+	/* Segments of a connection leave no note; a later one than what is noted is known all the
+	 * same. */
+	world_pass(w, 500 * TICKS_PER_MS);
+	struct packet data = flow_client(&f[0], PACKET_ACK, f[0].client_isn + 1, f[0].iss + 1);
+
+	assert_int_equal(world_send(w, SIDE_CLIENT, &data).reason, REASON_spliced);
+	letter = letter_new(INSPECT_CONNECTIONS, 0, 1);
+	ask(w, letter);
+	assert_int_equal(letter->rows[0].tuple.client_port, f[0].client_port);
+	assert_int_equal(letter->rows[0].reason, REASON_spliced);
+	free(letter);
 	world_free(w);
 }
 
@@ -167,6 +179,19 @@ test_bounded(void **state)
 	}
 	assert_in_range(ask(w, letter), 2000 / 256, 2000 / 256 + 2);
 	assert_int_equal(letter->count, 0);
+	free(letter);
+	world_free(w);
+
+	w = world_new(&(struct world_options){.mode = WORLD_MODE_2, .connections = 1000});
+	letter = letter_new(INSPECT_CONNECTIONS, 1, INSPECT_ROWS);
+	for (unsigned n = 0; n < 1000; n++) {
+		struct flow_script f = client(n == 999 ? 6 : 4, n);
+
+		flow_establish(w, &f);
+	}
+	assert_in_range(ask(w, letter), 1000 / 256, 1000 / 256 + 2);
+	assert_int_equal(letter->count, 1);
+	assert_int_equal(letter->rows[0].tuple.client_port, 40999);
 	free(letter);
 	world_free(w);
 }
