@@ -159,7 +159,7 @@ answer_tuple(struct worker *w, struct inspect *letter)
 
 	if (syn != SYN_QUEUE_NONE)
 		row_add_syn(w, letter, syn, syn_config(w, syn)->slot);
-	if (conn != FLOW_NONE)
+	if (conn != FLOW_NONE && letter->count < letter->limit)
 		row_add_conn(w, letter, conn);
 	letter->last_reason = (uint8_t)recent_find(&w->recent, hash, w->now, &letter->last_ago_ms);
 }

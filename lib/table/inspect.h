@@ -19,7 +19,8 @@
 enum inspect_kind {
 	INSPECT_SYN_QUEUE,   /**< list half-open clients */
 	INSPECT_CONNECTIONS, /**< list connections in any state, also those in the accept ring */
-	INSPECT_TUPLE,	     /**< what is known about one tuple: at most one row of either kind */
+	INSPECT_TUPLE,	     /**< what is known about one tuple: its half-open client, then its
+				  connection */
 	INSPECT_FLUSH,	     /**< forget half-open clients of slot, reset its connections */
 	INSPECT_PROFILES,    /**< list what was learned of each configured backend */
 };

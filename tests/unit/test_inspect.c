@@ -229,6 +229,22 @@ test_tuple(void **state)
 	assert_string_equal(letter->rows[0].state, "established");
 	free(letter);
 
+	/* Half-open, with a connection from before that is over: a row each, but no more than are
+	 * wanted, and the half-open client first. */
+	packet = flow_client(&g, PACKET_RST, g.client_isn + 1, 0);
+	assert_int_equal(world_send(w, SIDE_CLIENT, &packet).reason, REASON_spliced_reset);
+	g.client_isn += 100000;
+	flow_send_syn(w, &g);
+	for (unsigned limit = 1; limit <= 2; limit++) {
+		letter = letter_new(INSPECT_TUPLE, INSPECT_SLOT_ANY, limit);
+		letter->tuple = tuple;
+		letter->tuple.client_port++;
+		ask(w, letter);
+		assert_int_equal(letter->count, limit);
+		assert_string_equal(letter->rows[0].state, "syn-recv");
+		free(letter);
+	}
+
 	packet = flow_client(&stranger, PACKET_ACK, 1, 2);
 	assert_int_equal(world_send(w, SIDE_CLIENT, &packet).reason, REASON_stray_client);
 	world_pass(w, 300 * TICKS_PER_MS);
