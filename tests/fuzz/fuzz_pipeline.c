@@ -341,6 +341,8 @@ fit_packet(struct flow *flow, unsigned index, struct script *script, enum side f
 static void
 step_fit(struct fuzz_world *w, struct script *script, enum side from, unsigned index)
 {
+	static const enum pkt_csum csums[] = {
+			PKT_CSUM_UNKNOWN, PKT_CSUM_PARTIAL, PKT_CSUM_GOOD, PKT_CSUM_BAD};
 	enum fit fit = script_take(script, 1) % FIT_COUNT;
 	uint8_t how = (uint8_t)script_take(script, 1);
 	struct flow *flow = &w->flows[index];
@@ -348,7 +350,7 @@ step_fit(struct fuzz_world *w, struct script *script, enum side from, unsigned i
 	struct passage passage = {
 			.from = from,
 			.worker = (flow->worker + !!(how & HOW_OTHER_WORKER)) % WORKERS,
-			.csum = (enum pkt_csum)(how >> HOW_CSUM_SHIFT & 3),
+			.csum = csums[how >> HOW_CSUM_SHIFT & 3],
 			.is_gathered = how & HOW_GATHERED,
 			.is_lost = how & HOW_LOST,
 	};
