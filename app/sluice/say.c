@@ -60,6 +60,7 @@ say(const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
+	/* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it loses the line above */
 	vsnprintf(line + prefix, sizeof(line) - prefix - 1, format, arguments);
 	va_end(arguments);
 
