@@ -2,7 +2,7 @@
 """ACKs that nobody asked for prove nothing."""
 
 import tcp
-from lab import ECHO_PORT, FAMILIES, expect, expect_equal, wait_until
+from lab import DRIVERS, ECHO_PORT, FAMILIES, expect, expect_equal, wait_until
 from registry import lab_test
 
 ACKS = 1000000
@@ -58,14 +58,14 @@ def settled(sluice):
   return after if after["received"] == before["received"] else None
 
 
-@lab_test()
+@lab_test(drivers=DRIVERS[:1])
 def random_acks_without_timestamps(lab):
   """1,000,000 random ACKs: none reaches the server, none leaves state, but for the odds of
   the cookie's width."""
   random_acks(lab, CHANCE_HITS_MAX)
 
 
-@lab_test()
+@lab_test(drivers=DRIVERS[:1])
 def random_acks_with_timestamps(lab):
   """The same with timestamps, where chance alone takes 2^48 tries: not one."""
   random_acks(lab, 0, "--timestamps")

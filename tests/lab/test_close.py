@@ -70,7 +70,7 @@ def refused_port(lab):
   expect_equal(sluice.reason("backend_refused"), len(FAMILIES), "reason backend_refused")
 
 
-@lab_test(offloads=EITHER)
+@lab_test()
 def silent_backend(lab):
   """A backend that never answers gets tcp_syn_retries SYNs, then the client a RST."""
   sluice = lab.start_sluice(tcp_syn_retries=SYN_RETRIES)

@@ -24,7 +24,7 @@ FLOOD_RATE = 50000
 REQUESTS = 50
 
 
-@lab_test(offloads=EITHER)
+@lab_test()
 def nothing_before_proof(lab):
   """100,000 SYNs from random sources per family: none reaches the server, no state is made."""
   sluice = lab.start_sluice()

@@ -15,13 +15,13 @@ import time
 
 import control
 import tcp
-from lab import (DRIVERS, ECHO_PORT, FAMILIES, SERVER, SPARE_PORT, WEB_PORT, Failure, expect,
+from lab import (BUILD, DRIVERS, ECHO_PORT, FAMILIES, SERVER, SPARE_PORT, WEB_PORT, Failure, expect,
   expect_equal, url, wait_until)
 from registry import lab_test
 from test_queue import rss_kb
 
 FAMILY = socket.AF_INET
-RELOADS = 1000
+RELOADS = 250 if "sanitized" in BUILD.name else 1000
 RELOADS_S_MAX = 60
 AT_ONCE = 10  # reloads without a pause
 PAUSE_S = 0.25
@@ -30,6 +30,7 @@ WARM_UP = 100  # reloads before memory is looked at
 RSS_GROWTH_KB_MAX = 3000
 PAGE_BYTES = 10000
 FLOOD_RATE = 3000
+RESET_S = 2
 COMING_PORT = 7100  # first of the backends that come and go
 COMING = 40
 HEADERS = {"Host": "web"}
@@ -257,6 +258,7 @@ def backend_removed(lab):
   """A removed backend's connections finish; new clients get no answer meanwhile; afterwards its
   address is the server's own affair."""
   config = lab.config(tcp_syncookies=1)
+  config["timeouts"] = {"reset_s": RESET_S}
   sluice = lab.start_sluice(config)
   listener = lab.server.listen(FAMILY, ECHO_PORT)
   client, server = tcp.connect_pair(lab, FAMILY, ECHO_PORT, listener)
@@ -274,10 +276,10 @@ def backend_removed(lab):
     "connections of the draining backend: a new client got in")
   expect(sluice.reason("syn_draining") >= 1, "no SYN was refused")
   late.close()
-  # After a reset 10 s are left, after an orderly end the 120 s of TIME-WAIT.
+  # After a reset so much is left, after an orderly end the 120 s of TIME-WAIT.
   tcp.reset(server)
   tcp.expect_reset(client, 2)
-  wait_until(lambda: not draining(sluice), 15, "nothing left of the removed backend")
+  wait_until(lambda: not draining(sluice), RESET_S + 5, "nothing left of the removed backend")
   before = control.ask(sluice, "netstat")["reasons"].get("pass_not_protected", 0)
   client, server = tcp.connect_pair(lab, FAMILY, ECHO_PORT, listener)
   tcp.exchange(client, server, 100000)
@@ -289,6 +291,7 @@ def backend_removed(lab):
 def backend_removed_with_deadline(lab):
   """What is left at the deadline is reset at both ends; listed again in time, nothing is."""
   config = lab.config(tcp_syncookies=1)
+  config["timeouts"] = {"reset_s": RESET_S}
   sluice = lab.start_sluice(config)
   for port, name in ((ECHO_PORT, "echo-ipv4"), (SPARE_PORT, "spare-ipv4")):
     client, server = tcp.connect_pair(lab, FAMILY, port)
@@ -304,8 +307,8 @@ def backend_removed_with_deadline(lab):
     else:
       tcp.expect_reset(client, 5)
       tcp.expect_reset(server, 1)
-      # Reset connections are remembered for 10 s.
-      wait_until(lambda: not draining(sluice), 16, "nothing left of the removed backend")
+      # Reset connections are remembered for a while.
+      wait_until(lambda: not draining(sluice), RESET_S + 6, "nothing left of the removed backend")
 
 
 @lab_test(drivers=DRIVERS[:1], relays=("client",))
