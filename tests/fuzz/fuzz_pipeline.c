@@ -9,12 +9,8 @@
  */
 #include <string.h>
 
-#include "pipeline_world.h"
-
-struct script {
-	const uint8_t *at;
-	size_t left;
-};
+#include "pipeline_probe.h"
+#include "pipeline_script.h"
 
 enum step_class { CLASS_OTHER, CLASS_TIME, CLASS_NEAR, CLASS_FIT };
 enum step_other { OTHER_RAW, OTHER_FLOOD, OTHER_LETTER, OTHER_RELOAD };
@@ -33,14 +29,21 @@ enum fit {
 	FIT_MOVE,    /* the flow comes to the other worker from now on */
 	FIT_BUFFERS, /* run out, or are there again */
 	FIT_SETTLE,
-	FIT_COUNT
+	FIT_COUNT,
+	/* From a step's number FIT_RARE up. */
+	FIT_RESTART = FIT_COUNT,
+	FIT_PROBE_ANSWER, /* of a backend, or an ICMP error */
+	FIT_NEIGHBOUR,
+	FIT_END
 };
+#define FIT_RARE 0xe0
 
 /* How a packet that fits travels; the two highest bits choose its payload. */
 #define HOW_GATHERED 0x01
 #define HOW_LOST 0x02
 #define HOW_OTHER_WORKER 0x04
 #define HOW_CSUM_SHIFT 3
+#define HOW_HEAD_ONLY 0x20 /* then the next byte of the script says how much */
 #define HOW_LENGTH_SHIFT 6
 
 /* What a SYN or SYN-ACK offers. */
@@ -58,16 +61,6 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t room, unsigned
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const uint8_t payload_bytes[1400] = "what is said";
-
-static uint32_t
-script_take(struct script *script, unsigned bytes)
-{
-	uint32_t value = 0;
-
-	for (; bytes > 0 && script->left > 0; bytes--, script->left--)
-		value = value << 8 | *script->at++;
-	return value;
-}
 
 static void
 send_packet(struct fuzz_world *w, struct passage *passage, const struct packet *packet)
@@ -143,67 +136,6 @@ step_letter(struct fuzz_world *w, struct script *script, unsigned flow)
 }
 
 static void
-reload_cookies(struct fuzz_world *w, bool is_new_secret)
-{
-	struct siphash_key secret = w->cookies.secrets[COOKIE_PLAN_EPOCHS - 1];
-	struct cookie_plan next;
-
-	secret.k0 += is_new_secret;
-	next = cookie_plan_next(&w->cookies, &secret, w->now);
-	for (unsigned slot = 0; slot < BACKENDS; slot++) {
-		struct backend_config *backend = &w->backends[slot];
-		uint8_t earlier[COOKIE_PLAN_EPOCHS - 1];
-
-		for (unsigned i = 0; i < ARRAY_COUNT(earlier); i++)
-			earlier[i] = (uint8_t)(1 + backend_config_wscale(backend, &w->cookies,
-								   next.first + i));
-		memcpy(backend->earlier_wscale, earlier, sizeof(earlier));
-	}
-	w->cookies = next;
-}
-
-/* Another configuration, made as lib/control makes it. */
-static void
-step_reload(struct fuzz_world *w, struct script *script, unsigned slot)
-{
-	const uint8_t flags = (uint8_t)script_take(script, 1);
-	const uint8_t sizes = (uint8_t)script_take(script, 1);
-	const uint8_t limits = (uint8_t)script_take(script, 1);
-	const uint8_t window = (uint8_t)script_take(script, 1);
-	const uint8_t more = (uint8_t)script_take(script, 1);
-	struct backend_config *backend = &w->backends[slot % BACKENDS];
-
-	fuzz_world_flush(w);
-	reload_cookies(w, flags & 64);
-	backend->tcp_syncookies = (flags & 3) % 3;
-	backend->queue_rules = flags >> 2 & 3;
-	backend->tcp_abort_on_overflow = flags >> 4 & 1;
-	backend->is_draining = w->is_published[slot % BACKENDS] && flags >> 5 & 1;
-	backend->backlog = 1 + (sizes & 15);
-	backend->tcp_max_syn_backlog = UINT32_C(1) << (sizes >> 4);
-	backend->tcp_synack_retries = (limits & 15) % 11;
-	backend->announced_wscale = (limits >> 4) % 10;
-	backend->connect_window = 1 + (window & 15);
-	backend->early_data = (window >> 4 & 3) % 3;
-	backend->fragments = window >> 6 & 1;
-	backend->stray = (more & 3) % 3;
-	backend->profile = more >> 2 & 1;
-	backend->profile_sack = more >> 3 & 1;
-	backend->profile_timestamps = more >> 4 & 1;
-	backend->profile_ecn = more >> 5 & 1;
-	backend->announced_mss = more >> 6 & 1 ? 536 : 1460;
-	w->timeouts = timeouts_default();
-	if (window >> 7)
-		w->timeouts = (struct timeouts){.s = {600, 60, 30, 20, 1}};
-	w->has_foreign_cookies = flags >> 7;
-	if (!w->is_published[slot % BACKENDS]) {
-		backend->incarnation++;
-		w->is_published[slot % BACKENDS] = true;
-	}
-	fuzz_world_publish(w);
-}
-
-static void
 step_other(struct fuzz_world *w, struct script *script, uint8_t kind)
 {
 	unsigned flow = kind >> 5;
@@ -219,7 +151,10 @@ step_other(struct fuzz_world *w, struct script *script, uint8_t kind)
 		step_letter(w, script, flow);
 		break;
 	case OTHER_RELOAD:
-		step_reload(w, script, flow);
+		if (kind & 1)
+			settings_reload_more(w, script, flow);
+		else
+			settings_reload(w, script, flow);
 		break;
 	}
 }
@@ -277,7 +212,8 @@ add_offer(struct packet *packet, const struct flow_end *end, uint8_t offer, bool
 
 /* SYN and SYN-ACK begin at a number of their own. */
 static struct packet
-fit_opening(struct flow *flow, unsigned index, struct script *script, enum side from, enum fit fit)
+fit_opening(struct fuzz_flow *flow, unsigned index, struct script *script, enum side from,
+		enum fit fit)
 {
 	struct flow_end *end = &flow->ends[from];
 	uint8_t offer = (uint8_t)script_take(script, 1);
@@ -293,7 +229,7 @@ fit_opening(struct flow *flow, unsigned index, struct script *script, enum side 
 }
 
 static struct packet
-fit_fragment(struct flow *flow, unsigned index, struct script *script, enum side from)
+fit_fragment(struct fuzz_flow *flow, unsigned index, struct script *script, enum side from)
 {
 	struct packet packet = flow_segment(flow, index, from, PACKET_ACK);
 	uint16_t field = (uint16_t)script_take(script, 1);
@@ -312,8 +248,8 @@ fit_fragment(struct flow *flow, unsigned index, struct script *script, enum side
 }
 
 static struct packet
-fit_packet(struct flow *flow, unsigned index, struct script *script, enum side from, enum fit fit,
-		uint8_t how)
+fit_packet(struct fuzz_flow *flow, unsigned index, struct script *script, enum side from,
+		enum fit fit, uint8_t how)
 {
 	static const uint16_t lengths[] = {0, 1, 100, sizeof(payload_bytes)};
 	struct packet packet;
@@ -339,35 +275,112 @@ fit_packet(struct flow *flow, unsigned index, struct script *script, enum side f
 }
 
 static void
-step_fit(struct fuzz_world *w, struct script *script, enum side from, unsigned index)
+step_probe_answer(struct fuzz_world *w, struct script *script, struct passage *passage)
 {
-	static const enum pkt_csum csums[] = {
+	const uint8_t shape = (uint8_t)script_take(script, 1);
+	uint8_t frame[FLOW_FRAME_BYTES];
+	struct packet answer;
+
+	passage->from = SIDE_BACKEND;
+	if (!fuzz_probe_answer(w, shape & 3, &answer))
+		return;
+	passage->worker = (answer.destination_port / 2 + passage->worker) % WORKERS;
+	if (shape >= 0xf0) {
+		passage->is_icmp_error = true;
+		passage->csum = PKT_CSUM_UNKNOWN;
+		fuzz_world_send(w, passage, frame,
+				icmp_error_write(frame, sizeof(frame), w->probe_syn,
+						w->probe_syn_length, 8 + (shape & 15)));
+		return;
+	}
+	if (shape & 4)
+		packet_add_mss(&answer, 1300);
+	if (shape & 8)
+		packet_add_wscale(&answer, 3);
+	if (shape & 16)
+		packet_add_sack_permitted(&answer);
+	if (shape & 32)
+		packet_add_timestamp(&answer, 5, answer.ack);
+	if (shape & 64)
+		answer.flags |= PACKET_ECE;
+	send_packet(w, passage, &answer);
+}
+
+static void
+step_neighbour(struct fuzz_world *w, struct script *script, struct passage *passage)
+{
+	const uint8_t shape = (uint8_t)script_take(script, 1);
+	const uint8_t damage = (uint8_t)script_take(script, 1);
+	uint8_t frame[FUZZ_NEIGHBOUR_BYTES];
+	size_t length = fuzz_probe_neighbour(frame, shape, shape & 8 ? 0xfe : 2);
+
+	if (damage < length)
+		frame[damage] ^= (uint8_t)(1 << (shape >> 5));
+	passage->csum = PKT_CSUM_UNKNOWN;
+	fuzz_world_send(w, passage, frame, length);
+}
+
+static enum fit
+fit_take(struct script *script)
+{
+	const uint8_t number = (uint8_t)script_take(script, 1);
+
+	if (number < FIT_RARE)
+		return number % FIT_COUNT;
+	return FIT_COUNT + (number - FIT_RARE) % (FIT_END - FIT_COUNT);
+}
+
+static struct passage
+passage_take(struct fuzz_world *w, struct script *script, enum side from, unsigned index,
+		uint8_t how)
+{
+	static const enum pkt_csum whole[] = {
 			PKT_CSUM_UNKNOWN, PKT_CSUM_PARTIAL, PKT_CSUM_GOOD, PKT_CSUM_BAD};
-	enum fit fit = script_take(script, 1) % FIT_COUNT;
-	uint8_t how = (uint8_t)script_take(script, 1);
-	struct flow *flow = &w->flows[index];
-	struct flow_end *end = &flow->ends[from];
+	static const enum pkt_csum partly[] = {
+			PKT_CSUM_LATER, PKT_CSUM_LATER, PKT_CSUM_GOOD, PKT_CSUM_UNKNOWN};
 	struct passage passage = {
 			.from = from,
-			.worker = (flow->worker + !!(how & HOW_OTHER_WORKER)) % WORKERS,
-			.csum = csums[how >> HOW_CSUM_SHIFT & 3],
+			.worker = (w->flows[index].worker + !!(how & HOW_OTHER_WORKER)) % WORKERS,
 			.is_gathered = how & HOW_GATHERED,
 			.is_lost = how & HOW_LOST,
 	};
+
+	if (how & HOW_HEAD_ONLY)
+		passage.head = script_take(script, 1);
+	passage.csum = (how & HOW_HEAD_ONLY ? partly : whole)[how >> HOW_CSUM_SHIFT & 3];
+	return passage;
+}
+
+static void
+send_icmp_error(struct fuzz_world *w, struct passage *passage, const struct flow_end *end,
+		size_t quoted)
+{
 	uint8_t frame[FLOW_FRAME_BYTES];
+
+	passage->is_icmp_error = true;
+	passage->csum = PKT_CSUM_UNKNOWN;
+	fuzz_world_send(w, passage, frame,
+			icmp_error_write(frame, sizeof(frame), end->heard, end->heard_length,
+					quoted));
+}
+
+static void
+step_fit(struct fuzz_world *w, struct script *script, enum side from, unsigned index)
+{
+	enum fit fit = fit_take(script);
+	uint8_t how = (uint8_t)script_take(script, 1);
+	struct fuzz_flow *flow = &w->flows[index];
+	struct passage passage = passage_take(w, script, from, index, how);
+	uint8_t again[FLOW_FRAME_BYTES];
 	struct packet packet;
 
 	switch (fit) {
 	case FIT_AGAIN:
-		memcpy(frame, end->sent, end->sent_length);
-		fuzz_world_send(w, &passage, frame, end->sent_length);
+		memcpy(again, flow->ends[from].sent, flow->ends[from].sent_length);
+		fuzz_world_send(w, &passage, again, flow->ends[from].sent_length);
 		break;
 	case FIT_ICMP_ERROR:
-		passage.is_icmp_error = true;
-		passage.csum = PKT_CSUM_UNKNOWN;
-		fuzz_world_send(w, &passage, frame,
-				icmp_error_write(frame, sizeof(frame), end->heard,
-						end->heard_length, script_take(script, 1)));
+		send_icmp_error(w, &passage, &flow->ends[from], script_take(script, 1));
 		break;
 	case FIT_MOVE:
 		flow->worker = (flow->worker + 1) % WORKERS;
@@ -378,6 +391,15 @@ step_fit(struct fuzz_world *w, struct script *script, enum side from, unsigned i
 		break;
 	case FIT_SETTLE:
 		fuzz_world_settle(w);
+		break;
+	case FIT_RESTART:
+		fuzz_world_restart(w, script_take(script, 1) * (TICKS_PER_S / 8));
+		break;
+	case FIT_PROBE_ANSWER:
+		step_probe_answer(w, script, &passage);
+		break;
+	case FIT_NEIGHBOUR:
+		step_neighbour(w, script, &passage);
 		break;
 	default:
 		packet = fit_packet(flow, index, script, from, fit, how);
@@ -420,12 +442,20 @@ first_syn_entries(const uint8_t *data, size_t size)
 }
 
 static size_t
-append_fit(uint8_t *step, enum side from, unsigned flow, enum fit fit, uint8_t how)
+append_fit(uint8_t *step, enum side from, unsigned flow, unsigned number, uint8_t how)
 {
 	step[0] = (uint8_t)((from == SIDE_BACKEND) | CLASS_FIT << 1 | flow << 5);
-	step[1] = (uint8_t)fit;
+	step[1] = (uint8_t)number;
 	step[2] = how;
 	return 3;
+}
+
+static unsigned
+fit_number(uint64_t random)
+{
+	if (random % 6 == 0)
+		return FIT_RARE + random / 6 % (FIT_END - FIT_COUNT);
+	return random / 6 % FIT_COUNT;
 }
 
 /* Steps that make sense together: a handshake with some data, or one thing more that fits. */
@@ -448,7 +478,7 @@ write_steps(uint8_t *steps, uint64_t *random)
 	}
 	for (unsigned i = packet_random(random) % 4; i > 0; i--)
 		size += append_fit(steps + size, packet_random(random) % SIDE_COUNT, flow,
-				packet_random(random) % FIT_COUNT,
+				fit_number(packet_random(random)),
 				(uint8_t)(packet_random(random) & packet_random(random)));
 	return size;
 }

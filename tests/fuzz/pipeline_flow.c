@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#define FIRST_PORT 1000
 #define ICMP_HEAD 8
 
 static uint16_t
@@ -18,7 +17,7 @@ flow_packet(unsigned flow, enum side from)
 	bool is_ip6 = flow >= FLOWS / 2;
 	const char *client = is_ip6 ? "fd00::1" : "10.0.0.1";
 	const char *backend = is_ip6 ? "fd00::2" : "10.0.0.2";
-	uint16_t port = (uint16_t)(FIRST_PORT + flow), to = backend_port(flow);
+	uint16_t port = (uint16_t)(FLOW_FIRST_PORT + flow), to = backend_port(flow);
 	struct packet packet;
 
 	if (from == SIDE_BACKEND) {
@@ -42,7 +41,7 @@ int
 flow_of(const struct packet *packet, enum side from)
 {
 	uint16_t port = from == SIDE_CLIENT ? packet->source_port : packet->destination_port;
-	unsigned flow = (unsigned)port - FIRST_PORT;
+	unsigned flow = (unsigned)port - FLOW_FIRST_PORT;
 	struct packet sample;
 
 	if (flow >= FLOWS)
@@ -64,7 +63,7 @@ flow_of(const struct packet *packet, enum side from)
 }
 
 struct packet
-flow_segment(struct flow *flow, unsigned index, enum side from, uint8_t flags)
+flow_segment(struct fuzz_flow *flow, unsigned index, enum side from, uint8_t flags)
 {
 	struct flow_end *end = &flow->ends[from];
 	struct packet packet = flow_packet(index, from);
@@ -85,8 +84,8 @@ sequence_length(const struct packet *packet)
 }
 
 void
-flow_note_sent(struct flow *flow, enum side from, const struct packet *packet, const uint8_t *frame,
-		size_t length)
+flow_note_sent(struct fuzz_flow *flow, enum side from, const struct packet *packet,
+		const uint8_t *frame, size_t length)
 {
 	struct flow_end *end = &flow->ends[from];
 
@@ -102,8 +101,8 @@ flow_note_sent(struct flow *flow, enum side from, const struct packet *packet, c
 }
 
 void
-flow_note_heard(struct flow *flow, enum side at, const struct packet *packet, const uint8_t *frame,
-		size_t length)
+flow_note_heard(struct fuzz_flow *flow, enum side at, const struct packet *packet,
+		const uint8_t *frame, size_t length)
 {
 	struct flow_end *end = &flow->ends[at];
 	uint32_t tsval, tsecr;
@@ -124,13 +123,13 @@ flow_note_heard(struct flow *flow, enum side at, const struct packet *packet, co
 }
 
 void
-flow_note_issued(struct flow *flow, uint32_t iss)
+flow_note_issued(struct fuzz_flow *flow, uint32_t iss)
 {
 	flow->issued[flow->issued_count++ % FLOW_ISSUED] = iss;
 }
 
 bool
-flow_was_issued(const struct flow *flow, uint32_t ack)
+flow_was_issued(const struct fuzz_flow *flow, uint32_t ack)
 {
 	for (unsigned i = 0; i < flow->issued_count && i < FLOW_ISSUED; i++) {
 		if (flow->issued[i] + 1 == ack)

@@ -10,7 +10,7 @@
 #include "base/base.h"
 #include "packets.h"
 
-enum { FLOWS = 8, FLOW_FRAME_BYTES = 2048, FLOW_ISSUED = 32 };
+enum { FLOWS = 8, FLOW_FRAME_BYTES = 2048, FLOW_ISSUED = 32, FLOW_FIRST_PORT = 1000 };
 
 struct flow_end {
 	uint32_t snd_nxt, rcv_nxt;
@@ -22,7 +22,7 @@ struct flow_end {
 	size_t sent_length, heard_length;
 };
 
-struct flow {
+struct fuzz_flow {
 	struct flow_end ends[SIDE_COUNT];
 	unsigned worker; /* that its packets come to */
 	bool is_proved;	 /* its client has acknowledged a SYN-ACK that was sent to it */
@@ -38,21 +38,21 @@ struct packet flow_packet(unsigned flow, enum side from);
 int flow_of(const struct packet *packet, enum side from);
 
 /* What the end would send now, with timestamps if they are agreed. */
-struct packet flow_segment(struct flow *flow, unsigned index, enum side from, uint8_t flags);
+struct packet flow_segment(struct fuzz_flow *flow, unsigned index, enum side from, uint8_t flags);
 
 /* The end sends a packet: what follows begins behind it if it fits or is a SYN. */
-void flow_note_sent(struct flow *flow, enum side from, const struct packet *packet,
+void flow_note_sent(struct fuzz_flow *flow, enum side from, const struct packet *packet,
 		const uint8_t *frame, size_t length);
 
 /* A packet reaches that end. */
-void flow_note_heard(struct flow *flow, enum side at, const struct packet *packet,
+void flow_note_heard(struct fuzz_flow *flow, enum side at, const struct packet *packet,
 		const uint8_t *frame, size_t length);
 
 /* Sluice sent this SYN-ACK, whether it arrives or not. */
-void flow_note_issued(struct flow *flow, uint32_t iss);
+void flow_note_issued(struct fuzz_flow *flow, uint32_t iss);
 
 /* True when the acknowledgement number is one that a SYN-ACK asked for. */
-bool flow_was_issued(const struct flow *flow, uint32_t ack);
+bool flow_was_issued(const struct fuzz_flow *flow, uint32_t ack);
 
 /* Writes the ICMP error of a router about a frame into room bytes; quoted bytes of TCP at most.
  * Returns its length, or 0 when the frame is no TCP or room is short. */

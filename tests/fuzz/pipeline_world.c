@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "net/cookie.h"
+#include "world.h"
 
 #define TICK_BUDGET 64
 #define EARLY_SHARE ((unsigned)EARLY_PACKETS)
@@ -34,6 +35,7 @@ packet_get(void *context, struct pkt *pkt)
 	if (w->is_out_of_buffers || w->free_count == 0)
 		return false;
 	block = &w->frames[frame_take(w)];
+	*fuzz_world_arrival(w, block) = (struct arrival){.length = 0};
 	*pkt = (struct pkt){
 			.data = block->bytes + block->size - PKT_BUILD_BYTES_MAX,
 			.owner = block,
@@ -48,117 +50,37 @@ packet_drop(void *context, struct pkt *pkt)
 	frame_give(((struct lane *)context)->world, pkt->owner);
 }
 
-static enum side
-origin_of(enum side out)
-{
-	return out == SIDE_BACKEND ? SIDE_CLIENT : SIDE_BACKEND;
-}
-
-static void
-hear(struct fuzz_world *w, enum side at, const struct packet *packet, const struct pkt *pkt,
-		bool is_lost)
-{
-	int flow = flow_of(packet, origin_of(at));
-
-	if (flow < 0)
-		return;
-	if (at == SIDE_CLIENT && (packet->flags & PACKET_SYN))
-		flow_note_issued(&w->flows[flow], packet->seq);
-	if (!is_lost)
-		flow_note_heard(&w->flows[flow], at, packet, pkt->data, pkt->len);
-}
-
 /* What a worker makes from nothing, or gives back after it was held. */
 static void
 packet_emit(void *context, enum side out, struct pkt *pkt)
 {
 	struct fuzz_world *w = ((struct lane *)context)->world;
-	struct packet packet;
 
-	ENSURE(packet_checksums_are_right(pkt->data, pkt->len));
-	ENSURE(packet_read(&packet, pkt->data, pkt->len));
-	if (out == SIDE_BACKEND && !w->strays_may_pass) {
-		int flow = flow_of(&packet, SIDE_CLIENT);
-
-		ENSURE(flow >= 0 && w->flows[flow].is_proved);
-	}
-	hear(w, out, &packet, pkt, w->emitted_is_lost);
+	fuzz_world_emitted(w, out, pkt);
 	frame_give(w, pkt->owner);
 }
 
-/* An ACK that no SYN-ACK asked for may prove a client all the same, once in 2^24: the cookie's own
- * tests see to it that it is not more often. */
-static bool
-is_lucky(const struct fuzz_world *w, const struct packet *packet)
+struct arrival *
+fuzz_world_arrival(struct fuzz_world *w, const void *owner)
 {
-	struct tuple tuple = {.client_port = packet->source_port,
-			.backend_port = packet->destination_port,
-			.family = packet->ip_version == 4 ? FAMILY_IP4 : FAMILY_IP6};
-	struct cookie_proof proof;
-	uint32_t tsval, tsecr = 0;
-	bool has_timestamp = packet_timestamp(packet, &tsval, &tsecr);
-	struct jar jar;
-
-	for (unsigned i = 0; i < packet->vlan_count && i < VLAN_TAGS_MAX; i++) {
-		uint32_t tag = packet->vlans[i].protocol == 0x8100 ? VLAN_TAG_8100 : VLAN_TAG_88A8;
-
-		tuple.vlan |= (tag << 12 | (packet->vlans[i].tci & 0xfffu)) << 16 * i;
-	}
-	memcpy(&tuple.client, packet->source, sizeof(tuple.client));
-	memcpy(&tuple.backend, packet->destination, sizeof(tuple.backend));
-	if (packet->ip_version == 4) {
-		tuple.client = ip_addr_from_ip4(tuple.client.words_be[0]);
-		tuple.backend = ip_addr_from_ip4(tuple.backend.words_be[0]);
-	}
-	jar_init(&jar, &w->cookies, w->now);
-	return cookie_check(&jar, &tuple, packet->seq, packet->ack, has_timestamp, tsecr, &proof) ==
-	       COOKIE_VALID;
+	return &w->arrivals[(const struct guarded_block *)owner - w->frames];
 }
 
-/* Reasons by which something passes that was never meant for the proxy, or by policy. */
-static bool
-needs_no_proof(enum reason reason)
+unsigned
+fuzz_world_owner(const struct fuzz_world *w, const struct tuple *tuple)
 {
-	switch (reason) {
-	case REASON_pass_not_ip:
-	case REASON_pass_not_tcp:
-	case REASON_pass_not_protected:
-	case REASON_fragment_passed:
-	case REASON_stray_passed:
-		return true;
-	default:
-		return false;
-	}
+	const unsigned flow = (unsigned)tuple->client_port - FLOW_FIRST_PORT;
+
+	return flow < FLOWS ? w->flows[flow].worker : tuple->client_port / 2 % WORKERS;
 }
 
-static void
-check_leaving(struct fuzz_world *w, const struct waiting *waiting, const struct pkt *pkt)
+/* For probes' ports: odd and even ones are different kinds of probes. */
+static bool
+owns(void *context, const struct tuple *tuple)
 {
-	const struct passage *passage = &waiting->passage;
-	enum reason reason = (enum reason)pkt->reason;
-	bool is_forwarded = reason_verdict(reason) == VERDICT_FORWARD;
-	enum side out = is_forwarded ? side_other(passage->from) : passage->from;
-	struct packet packet;
+	const struct lane *lane = context;
 
-	if (reason == REASON_icmp_translated) {
-		ENSURE(!passage->is_icmp_error || icmp_error_is_right(pkt->data, pkt->len));
-		return;
-	}
-	if (needs_no_proof(reason) || !packet_read(&packet, pkt->data, pkt->len))
-		return;
-	if (waiting->was_right || !is_forwarded)
-		ENSURE(packet_checksums_are_right(pkt->data, pkt->len));
-	if (out == SIDE_BACKEND && is_forwarded && !w->strays_may_pass) {
-		int flow = flow_of(&packet, SIDE_CLIENT);
-
-		ENSURE(flow >= 0 && w->flows[flow].is_proved);
-	}
-	if (reason == REASON_spliced && passage->packet != NULL) {
-		ENSURE(packet.payload_length == waiting->packet.payload_length);
-		ENSURE(packet.payload_length == 0 || memcmp(packet.payload, waiting->packet.payload,
-								     packet.payload_length) == 0);
-	}
-	hear(w, out, &packet, pkt, passage->is_lost);
+	return fuzz_world_owner(lane->world, tuple) == (unsigned)(lane - lane->world->lanes);
 }
 
 /* Each reason was counted as often as a packet has it. */
@@ -229,7 +151,7 @@ fuzz_world_flush(struct fuzz_world *w)
 		if (verdict == VERDICT_HOLD)
 			continue;
 		if (verdict != VERDICT_DROP)
-			check_leaving(w, &w->waiting[i], pkt);
+			fuzz_world_left(w, &w->waiting[i], pkt);
 		frame_give(w, pkt->owner);
 	}
 	burst->count = 0;
@@ -238,19 +160,26 @@ fuzz_world_flush(struct fuzz_world *w)
 
 /* Where the bytes of a frame go: up to the guard page, with room for what may be built over it. */
 static struct pkt
-place(struct fuzz_world *w, const uint8_t *bytes, size_t length, enum pkt_csum csum)
+place(struct fuzz_world *w, const uint8_t *bytes, size_t length, size_t head, enum pkt_csum csum)
 {
 	struct guarded_block *block = &w->frames[frame_take(w)];
-	size_t room = length > PKT_BUILD_BYTES_MAX ? length : PKT_BUILD_BYTES_MAX;
+	struct arrival *arrival = fuzz_world_arrival(w, block);
+	size_t room = head > PKT_BUILD_BYTES_MAX ? head : PKT_BUILD_BYTES_MAX;
 	struct pkt pkt = {
 			.data = block->bytes + block->size - room,
 			.owner = block,
-			.len = (uint32_t)length,
-			.tailroom = (uint16_t)(room - length),
+			.len = (uint32_t)head,
+			.rest = (uint32_t)(length - head),
+			.tailroom = (uint16_t)(room - head),
 			.csum = (uint8_t)csum,
 	};
 
-	memcpy(pkt.data, bytes, length);
+	memcpy(arrival->bytes, bytes, length);
+	arrival->length = length;
+	arrival->is_open = csum == PKT_CSUM_LATER;
+	if (csum == PKT_CSUM_PARTIAL || csum == PKT_CSUM_LATER)
+		packet_make_checksum_partial(arrival->bytes, length);
+	memcpy(pkt.data, arrival->bytes, head);
 	return pkt;
 }
 
@@ -265,7 +194,7 @@ note_sent(struct fuzz_world *w, const struct packet *packet, enum side from, con
 		return;
 	flow_note_sent(&w->flows[flow], from, packet, bytes, length);
 	if (from == SIDE_CLIENT && !(packet->flags & (PACKET_SYN | PACKET_RST)) &&
-			is_lucky(w, packet))
+			fuzz_world_is_lucky(w, packet))
 		w->flows[flow].is_proved = true;
 }
 
@@ -276,6 +205,8 @@ fuzz_world_send(struct fuzz_world *w, const struct passage *passage, const uint8
 	struct burst *burst = &w->burst;
 	struct waiting *waiting;
 	struct packet packet;
+	enum pkt_csum csum;
+	size_t head = length;
 
 	if (burst->count == BURST_MAX ||
 			(burst->count > 0 && (burst->from != passage->from ||
@@ -291,10 +222,15 @@ fuzz_world_send(struct fuzz_world *w, const struct passage *passage, const uint8
 		waiting->was_right = packet_checksums_are_right(bytes, length);
 		note_sent(w, &packet, passage->from, bytes, length);
 	}
-	burst->pkts[burst->count] = place(w, bytes, length, passage->csum);
-	if (passage->csum == PKT_CSUM_PARTIAL && waiting->was_right)
-		packet_make_checksum_partial(burst->pkts[burst->count].data, length);
-	burst->count++;
+	csum = passage->csum;
+	/* What nobody can read takes the checksum that it has. */
+	if (!waiting->was_right && csum == PKT_CSUM_PARTIAL)
+		csum = PKT_CSUM_UNKNOWN;
+	if (!waiting->was_right && csum == PKT_CSUM_LATER)
+		csum = PKT_CSUM_GOOD;
+	if (passage->head > 0 && passage->head < length)
+		head = passage->head;
+	burst->pkts[burst->count++] = place(w, bytes, length, head, csum);
 	if (!passage->is_gathered)
 		fuzz_world_flush(w);
 }
@@ -329,6 +265,8 @@ fuzz_world_publish(struct fuzz_world *w)
 	}
 	snapshot_set_cookies(snapshot, &w->cookies, w->has_foreign_cookies);
 	snapshot_set_timeouts(snapshot, &w->timeouts);
+	snapshot_set_egress(snapshot, &w->egress);
+	snapshot_set_probe(snapshot, &w->probe);
 	w->snapshot = snapshot;
 	free(before);
 }
@@ -391,7 +329,7 @@ backend_first(uint16_t slot)
 }
 
 static void
-lane_begin(struct fuzz_world *w, struct lane *lane, const struct sluice_limits *limits)
+lane_start(struct fuzz_world *w, struct lane *lane, const struct sluice_limits *limits)
 {
 	*lane = (struct lane){.world = w, .memory = lane->memory};
 	lane->worker = sluice_worker_init(lane->memory, limits,
@@ -403,15 +341,34 @@ lane_begin(struct fuzz_world *w, struct lane *lane, const struct sluice_limits *
 					.snapshot = &w->snapshot,
 					.shared = w->shared,
 					.inspect = &lane->box,
-					.hash_seed = {3, 4},
+					.owns = owns,
+					.hops = &w->hops,
+					.server_mac = WORLD_MAC,
+					.hash_seed = {3, w->starts},
 					.now = w->now,
 			});
 	ENSURE(lane->worker != NULL);
 }
 
+static const struct sluice_limits most = {
+		CONNECTIONS, CONNECTIONS, BACKENDS, SYN_ENTRIES_MAX, EARLY_PACKETS};
+
+void
+fuzz_world_start(struct fuzz_world *w)
+{
+	struct sluice_limits limits = most;
+
+	limits.syn_entries = w->syn_entries;
+	memset(w->shared, 0, sizeof(w->shared));
+	memset(&w->hops, 0, sizeof(w->hops));
+	w->starts++;
+	for (unsigned i = 0; i < WORKERS; i++)
+		lane_start(w, &w->lanes[i], &limits);
+}
+
 /* Once for all scripts: frames, and memory for the largest workers. */
 static void
-memory_take(struct fuzz_world *w, const struct sluice_limits *most)
+memory_take(struct fuzz_world *w)
 {
 	for (unsigned i = 0; i < FRAMES; i++) {
 		w->frames[i] = guarded_block_map(FLOW_FRAME_BYTES);
@@ -419,23 +376,23 @@ memory_take(struct fuzz_world *w, const struct sluice_limits *most)
 	}
 	for (unsigned i = 0; i < WORKERS; i++)
 		w->lanes[i].memory = aligned_alloc(
-				CACHE_LINE_SIZE, cache_align(sluice_worker_memsize(most)));
+				CACHE_LINE_SIZE, cache_align(sluice_worker_memsize(&most)));
 }
 
 void
 fuzz_world_begin(struct fuzz_world *w, uint32_t syn_entries)
 {
-	struct sluice_limits limits = {
-			CONNECTIONS, CONNECTIONS, BACKENDS, SYN_ENTRIES_MAX, EARLY_PACKETS};
-
 	if (w->free_count == 0)
-		memory_take(w, &limits);
-	limits.syn_entries = syn_entries;
+		memory_take(w);
 	w->syn_entries = syn_entries;
 	w->now = UINT64_C(1700000000) * TICKS_PER_S;
-	memset(w->shared, 0, sizeof(w->shared));
+	w->starts = 0;
+	w->probe_syn_length = 0;
 	memset(w->flows, 0, sizeof(w->flows));
 	w->strays_may_pass = w->is_out_of_buffers = w->has_foreign_cookies = false;
+	w->may_be_exempt = false;
+	w->egress = egress_rates_default();
+	w->probe = (struct probe_config){.vlan = 0};
 	w->cookies = cookie_plan_make(&(struct siphash_key){1, 2});
 	w->timeouts = timeouts_default();
 	for (uint16_t slot = 0; slot < BACKENDS; slot++) {
@@ -445,8 +402,7 @@ fuzz_world_begin(struct fuzz_world *w, uint32_t syn_entries)
 	for (unsigned i = 0; i < FLOWS; i++)
 		w->flows[i].worker = i % WORKERS;
 	fuzz_world_publish(w);
-	for (unsigned i = 0; i < WORKERS; i++)
-		lane_begin(w, &w->lanes[i], &limits);
+	fuzz_world_start(w);
 }
 
 static void
@@ -476,6 +432,7 @@ fuzz_world_calm(struct fuzz_world *w)
 	fuzz_world_flush(w);
 	w->is_out_of_buffers = false;
 	w->timeouts = (struct timeouts){.s = {1, 1, 1, 1, 1}};
+	w->probe = (struct probe_config){.vlan = 0}; /* it would go on for ever */
 	fuzz_world_publish(w);
 	for (unsigned minutes = 0; minutes < 60; minutes += 5) {
 		w->now += 300 * TICKS_PER_S;

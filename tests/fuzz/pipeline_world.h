@@ -6,7 +6,11 @@
  *
  *   - each packet has one reason, counted once, and the sums are right
  *   - what leaves has right checksums, and its payload as it came
- *   - nothing of a client reaches a backend before its proof
+ *   - nothing of a client reaches a backend before its proof, but for exempt sources, whose packets
+ *     pass byte for byte
+ *   - no answer to the unproved is longer than what it answers, nor repeated, without a budget
+ *   - probes go to backends that are to be probed only
+ *   - what a restart keeps of a spliced connection is all of it
  *   - tables are within their bounds, buffers where they belong
  */
 #ifndef SLUICE_TESTS_PIPELINE_WORLD_H
@@ -31,6 +35,7 @@ struct passage {
 	int flow;	 /* or -1 */
 	unsigned worker; /* where it arrives */
 	enum pkt_csum csum;
+	size_t head;	    /* bytes that the worker has at hand; 0: all */
 	bool is_gathered;   /* goes into the burst under way, and waits with it */
 	bool is_icmp_error; /* as icmp_error_write() makes them */
 	bool is_lost;	    /* what comes of it gets lost: a wire, or a full transmit ring */
@@ -41,6 +46,13 @@ struct waiting {
 	struct passage passage;
 	struct packet packet;
 	bool was_right;
+};
+
+/* What a frame was when it came, beside what the worker was given of it. */
+struct arrival {
+	size_t length; /* 0: a worker made it */
+	bool is_open;  /* the port fills in its checksum as it leaves */
+	uint8_t bytes[FLOW_FRAME_BYTES];
 };
 
 struct lane {
@@ -60,18 +72,26 @@ struct fuzz_world {
 	struct cookie_plan cookies;
 	bool has_foreign_cookies;
 	struct timeouts timeouts;
+	struct egress_rates egress;
+	struct probe_config probe;
 	struct backend_config backends[BACKENDS];
 	bool is_published[BACKENDS];
 	struct backend_shared shared[BACKENDS];
-	struct flow flows[FLOWS];
+	struct fuzz_flow flows[FLOWS];
 	bool strays_may_pass; /* or might have passed: then not only proved clients have connections
 			       */
+	bool may_be_exempt;   /* a source is, or was */
+	struct hops hops;
+	uint8_t probe_syn[PKT_BUILD_BYTES_MAX]; /* the latest probe */
+	size_t probe_syn_length;
+	unsigned starts; /* of processes */
 	uint32_t syn_entries;
 	ticks_t now;
 	bool is_out_of_buffers;
 	bool emitted_is_lost;
 
 	struct guarded_block frames[FRAMES];
+	struct arrival arrivals[FRAMES];
 	unsigned free_frames[FRAMES];
 	unsigned free_count;
 	struct burst burst;
@@ -100,5 +120,24 @@ void fuzz_world_settle(struct fuzz_world *w);
 
 /* An hour of quiet with short timeouts, after which nothing may be left. */
 void fuzz_world_calm(struct fuzz_world *w);
+
+/* Workers like those of a new process, with nothing in them. */
+void fuzz_world_start(struct fuzz_world *w);
+
+/* A new process takes over what the old one saved, so much later; pipeline_restart.c. */
+void fuzz_world_restart(struct fuzz_world *w, ticks_t silence);
+
+/* The worker that packets of that tuple come to. */
+unsigned fuzz_world_owner(const struct fuzz_world *w, const struct tuple *tuple);
+
+/* What the frame of that owner was when it came. */
+struct arrival *fuzz_world_arrival(struct fuzz_world *w, const void *owner);
+
+/* pipeline_leave.c: checks what leaves, and lets the ends hear of it. */
+void fuzz_world_emitted(struct fuzz_world *w, enum side out, const struct pkt *pkt);
+void fuzz_world_left(struct fuzz_world *w, const struct waiting *waiting, const struct pkt *pkt);
+
+/* True when an ACK that nobody asked for proves its client all the same. */
+bool fuzz_world_is_lucky(const struct fuzz_world *w, const struct packet *packet);
 
 #endif
