@@ -90,11 +90,12 @@ probe_mac(const struct worker *w, const struct tuple *tuple)
 }
 
 static struct tcp_opt_syn
-probe_offer(const struct tuple *tuple, uint64_t mac)
+probe_offer(const struct worker *w, const struct tuple *tuple, uint64_t mac)
 {
 	return (struct tcp_opt_syn){
 			.tsval = (uint32_t)(mac >> 32),
-			.mss = tuple->family == FAMILY_IP6 ? MSS_IP6 : MSS_IP4,
+			.mss = worker_mss(w, tuple->family,
+					tuple->family == FAMILY_IP6 ? MSS_IP6 : MSS_IP4),
 			.wscale = PROBE_WSCALE,
 			.sack_permitted = true,
 			.has_timestamp = true,
@@ -162,7 +163,7 @@ send_syn(struct worker *w, const struct backend_config *config, bool without_ecn
 	if (!probe_get(w, &pkt, &tuple))
 		return false;
 	tuple_choose_port(w, &tuple, without_ecn);
-	offer = probe_offer(&tuple, probe_mac(w, &tuple));
+	offer = probe_offer(w, &tuple, probe_mac(w, &tuple));
 	build.seq = (uint32_t)probe_mac(w, &tuple);
 	build.flags = TCP_SYN | (offer.ecn ? TCP_ECE | TCP_CWR : 0);
 	build.options_length = (uint8_t)tcp_opt_build_syn(build.options, &offer);
@@ -391,7 +392,7 @@ is_probe(const struct worker *w, const struct tuple *tuple)
 static enum reason
 take_syn_ack(struct worker *w, const struct backend_config *config, struct pkt *pkt, uint64_t mac)
 {
-	struct tcp_opt_syn offer = probe_offer(&pkt->tuple, mac);
+	struct tcp_opt_syn offer = probe_offer(w, &pkt->tuple, mac);
 	struct backend *backend = worker_backend(w, config);
 	struct pkt_build reset = {
 			.to = SIDE_BACKEND,

@@ -546,6 +546,37 @@ test_next_tick(void **state)
 	world_free(w);
 }
 
+/* 11. PITFALLS 4: no MSS beyond what the smaller port's MTU carries is named to a backend. */
+static void
+test_pitfall_4_mss_fits_ports(void **state)
+{
+	static const struct {
+		unsigned version;
+		uint16_t mtu, mss;
+	} cases[] = {
+			/* 1 */ {4, 1400, 1360},
+			/* 2 */ {6, 1400, 1340},
+			/* 3 */ {4, 1280, 1240},
+			/* 4: more than any Ethernet of 1500 has */ {4, 9000, 1460},
+			/* 5 */ {6, 9000, 1440},
+			/* 6: no limit */ {4, 0, 1460},
+	};
+	struct probe_config probe = probe_world_config();
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_COUNT(cases); i++) {
+		struct world *w = world_new(
+				&(struct world_options){.probe = &probe, .mtu = cases[i].mtu});
+		struct packet syn;
+
+		w->configs[probe_world_slot(cases[i].version)].profile = PROFILE_PROBE;
+		world_publish(w);
+		syn = take_syn(w, cases[i].version, false);
+		assert_int_equal(packet_mss(&syn), cases[i].mss);
+		world_free(w);
+	}
+}
+
 int
 main(void)
 {
@@ -560,6 +591,7 @@ main(void)
 			cmocka_unit_test(test_owner),
 			cmocka_unit_test(test_changes),
 			cmocka_unit_test(test_next_tick),
+			cmocka_unit_test(test_pitfall_4_mss_fits_ports),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
