@@ -243,8 +243,8 @@ burst_finish(struct loop *loop)
 		rte_pktmbuf_free_bulk(dropped, drops);
 }
 
-/* Polls one port; true when it returned a full burst, so that more may be waiting. */
-static bool
+/* Polls one port; how many packets came. After BURST_MAX more may be waiting. */
+static unsigned
 loop_poll(struct loop *loop, enum side from, ticks_t now)
 {
 	const struct lane *lane = &loop->lanes[from];
@@ -252,16 +252,16 @@ loop_poll(struct loop *loop, enum side from, ticks_t now)
 	unsigned count;
 
 	if (!lane->receives)
-		return false;
+		return 0;
 	count = rte_eth_rx_burst(lane->port, lane->queue, mbufs, BURST_MAX);
 	if (count == 0)
-		return false;
+		return 0;
 	burst_fill(loop, from, mbufs, count);
 	if (loop->steer->count > 1)
 		burst_steer(loop);
 	sluice_burst(loop->worker, &loop->burst, now);
 	burst_finish(loop);
-	return count == BURST_MAX;
+	return count;
 }
 
 static void
@@ -274,10 +274,13 @@ loop_take(struct loop *loop, enum side from, struct rte_mbuf **mbufs, unsigned c
 	burst_finish(loop);
 }
 
-/* Takes what other workers handed over; each ring holds packets of both ports. */
-static void
+/* Takes what other workers handed over, and says how much; each ring holds packets of both ports.
+ */
+static unsigned
 loop_poll_steered(struct loop *loop, ticks_t now)
 {
+	unsigned all = 0;
+
 	for (unsigned from = 0; from < loop->steer->count; from++) {
 		struct rte_mbuf *mbufs[BURST_MAX], *sides[SIDE_COUNT][BURST_MAX];
 		unsigned count, counts[SIDE_COUNT] = {0};
@@ -294,18 +297,21 @@ loop_poll_steered(struct loop *loop, ticks_t now)
 		}
 		loop_take(loop, SIDE_CLIENT, sides[SIDE_CLIENT], counts[SIDE_CLIENT], now);
 		loop_take(loop, SIDE_BACKEND, sides[SIDE_BACKEND], counts[SIDE_BACKEND], now);
+		all += count;
 	}
+	return all;
 }
 
-static void
+/* How much there was to do. */
+static unsigned
 loop_tick(struct loop *loop, ticks_t now, bool more_waits)
 {
 	if (UNLIKELY(loop->hold > 0)) {
 		loop->hold = more_waits ? loop->hold - 1 : 0;
 		if (loop->hold > 0)
-			return;
+			return 0;
 	}
-	sluice_tick(loop->worker, now, TICK_BUDGET);
+	return sluice_tick(loop->worker, now, TICK_BUDGET);
 }
 
 int
@@ -313,26 +319,35 @@ loop_run(void *argument)
 {
 	struct loop *loop = argument;
 	enum side first = SIDE_CLIENT;
+	uint64_t before = rte_rdtsc();
+	unsigned done = 0; /* packets and timers of the iteration before */
 
-	progress_go(&loop->progress, clock_at(&loop->clock, rte_rdtsc()));
+	progress_go(&loop->progress, clock_at(&loop->clock, before));
 	while (!__atomic_load_n(loop->stop, __ATOMIC_RELAXED)) {
-		const ticks_t read = clock_at(&loop->clock, rte_rdtsc());
+		const uint64_t cycles = rte_rdtsc();
+		const ticks_t read = clock_at(&loop->clock, cycles);
 		const ticks_t last = loop->progress.at;
 		const ticks_t now = read > last ? read : last;
-		bool more_waits;
+		unsigned counts[SIDE_COUNT];
 
 		if (UNLIKELY(now - last > PAUSE_TICKS)) {
 			loop->hold = HOLD_ITERATIONS;
 			progress_pause(&loop->progress, now - last);
+		} else {
+			progress_spend(&loop->progress, cycles - before, done > 0);
 		}
 		progress_go(&loop->progress, now);
+		before = cycles;
 
-		more_waits = loop_poll(loop, first, now);
+		counts[first] = loop_poll(loop, first, now);
 		first = side_other(first);
-		more_waits |= loop_poll(loop, first, now);
+		counts[first] = loop_poll(loop, first, now);
+		done = counts[SIDE_CLIENT] + counts[SIDE_BACKEND];
 		if (loop->steer->count > 1)
-			loop_poll_steered(loop, now);
-		loop_tick(loop, now, more_waits);
+			done += loop_poll_steered(loop, now);
+		done += loop_tick(loop, now,
+				counts[SIDE_CLIENT] == BURST_MAX ||
+						counts[SIDE_BACKEND] == BURST_MAX);
 		for (unsigned side = 0; side < SIDE_COUNT; side++)
 			lane_send(&loop->lanes[side]);
 		rte_rcu_qsbr_quiescent(loop->qsbr, loop->index);

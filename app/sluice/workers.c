@@ -143,8 +143,10 @@ loop_build(struct workers *workers, unsigned index, const struct config *config,
 			.counters = worker_counters(loop->worker),
 			.backends = worker_backend_counters(loop->worker, 0),
 			.watch = &workers->watches[index],
+			.load = &workers->loads[index],
 	};
 	workers->watches[index] = (struct watchdog){.progress = &loop->progress};
+	workers->loads[index] = (struct load){.progress = &loop->progress};
 	return true;
 }
 
@@ -275,6 +277,7 @@ workers_watch(struct workers *workers, ticks_t limit)
 	for (unsigned i = 0; i < workers->running; i++) {
 		struct watchdog *watch = &workers->watches[i];
 
+		load_look(&workers->loads[i], now);
 		switch (watchdog_look(watch, limit, now)) {
 		case WATCHDOG_STALLED:
 			say("workers.cpus[%u]: the worker on CPU %u has made no progress for %.1f "

@@ -24,6 +24,7 @@ struct workers {
 	struct loop *loops[CONFIG_WORKERS_MAX]; /**< each on its worker's node */
 	struct stats_worker stats[CONFIG_WORKERS_MAX];
 	struct watchdog watches[CONFIG_WORKERS_MAX]; /**< the control thread's */
+	struct load loads[CONFIG_WORKERS_MAX];	     /**< the same */
 	const struct snapshot *snapshot;	     /**< what workers load; the registry's */
 	struct rte_rcu_qsbr *qsbr;		     /**< thread i is worker i */
 	struct backend_shared *shared;		     /**< by all workers, by backend slot */
@@ -60,7 +61,7 @@ bool workers_ask(struct workers *workers, unsigned worker, struct inspect *lette
 
 /**
  * A few times a second: says which workers have made no progress for limit (0: none), and which go
- * on again. True when none stands still. Control thread only.
+ * on again, and measures their load. True when none stands still. Control thread only.
  */
 bool workers_watch(struct workers *workers, ticks_t limit);
 

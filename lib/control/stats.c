@@ -119,6 +119,23 @@ put_watch(json_t *object, const struct watchdog *watch)
 	       put_count(object, "paused_ms", progress_paused(watch->progress) / TICKS_PER_MS);
 }
 
+static unsigned
+put_load(json_t *object, const struct load *load)
+{
+	struct spent spent;
+	uint32_t permille;
+	unsigned failed;
+
+	if (load == NULL)
+		return 0;
+	spent = progress_spent(load->progress);
+	permille = load_permille(load);
+	failed = put(object, "busy_percent",
+			permille != LOAD_UNKNOWN ? json_real(permille / 10.0) : json_null());
+	failed |= put_count(object, "busy_cycles", spent.busy);
+	return failed | put_count(object, "idle_cycles", spent.idle);
+}
+
 static json_t *
 worker_json(const struct stats_worker *worker)
 {
@@ -136,6 +153,7 @@ worker_json(const struct stats_worker *worker)
 	failed |= put_count(object, "early_held", counters.early_held);
 	failed |= put_count(object, "ticks_late", counters.ticks_late);
 	failed |= put_watch(object, worker->watch);
+	failed |= put_load(object, worker->load);
 	if (failed == 0)
 		return object;
 	json_decref(object);

@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 
+#include "control/load.h"
 #include "control/watchdog.h"
 #include "table/counters.h"
 #include "table/snapshot.h"
@@ -18,6 +19,7 @@ struct stats_worker {
 	const struct worker_counters *counters;
 	const struct backend_counters *backends;
 	const struct watchdog *watch; /**< NULL until its tables exist */
+	const struct load *load;      /**< the same */
 };
 
 struct registry;
@@ -30,7 +32,8 @@ void stats_sum(const struct registry *registry, struct worker_counters *sum);
  * {"generation": n, "received": n, "connections": n,
  *  "total": {COUNTER: n, ...}, "backends": {NAME: {COUNTER: n, ...}}, "reasons": {REASON: n, ...},
  *  "emitted": {NAME: n, ..., "failed": n}, "workers": [{"cpu": n, "received": {"client": n,
- * "server": n}, "connections": n, ..., "stalled": bool, "stalls": n, "pauses": n, "paused_ms":
+ * "server": n}, "connections": n, ..., "stalled": bool, "stalls": n, "pauses": n, "paused_ms": n,
+ * "busy_percent": x or null, "busy_cycles": n, "idle_cycles":
  * n}]} A new reference, or NULL when out of memory. NAME is what
  * registry_name() says; "total" counts removed backends too. The appliance adds "ports" and
  * "mbufs".

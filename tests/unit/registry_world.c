@@ -72,11 +72,12 @@ registry_world_new_after(
 	w->secret = (struct siphash_key){1, 2};
 	w->flush_ends = true;
 	for (unsigned i = 0; i < WORLD_WORKERS; i++) {
-		w->watches[i].progress = &w->progress[i];
+		w->watches[i].progress = w->loads[i].progress = &w->progress[i];
 		w->workers[i] = (struct stats_worker){.cpu = i,
 				.counters = &w->worker_counters[i],
 				.backends = w->counters[i],
-				.watch = &w->watches[i]};
+				.watch = &w->watches[i],
+				.load = &w->loads[i]};
 	}
 	registry_world_write(w, backends, "");
 	config = config_load(w->path, &errors);

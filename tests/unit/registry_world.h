@@ -28,6 +28,7 @@ struct registry_world {
 	struct backend_counters counters[WORLD_WORKERS][WORLD_SLOTS];
 	struct progress progress[WORLD_WORKERS];
 	struct watchdog watches[WORLD_WORKERS];
+	struct load loads[WORLD_WORKERS];
 	struct stats_worker workers[WORLD_WORKERS];
 	struct backend_shared shared[WORLD_SLOTS];
 	const struct snapshot *where;

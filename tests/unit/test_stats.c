@@ -62,6 +62,10 @@ world_new(void)
 		world->progress[w].paused = number(KIND_OTHER, 5, w) * TICKS_PER_MS;
 		world->watches[w].stalls = number(KIND_OTHER, 6, w);
 		world->watches[w].since = w;
+		world->progress[w].busy = number(KIND_OTHER, 7, w);
+		world->progress[w].idle = number(KIND_OTHER, 8, w);
+		world->loads[w].permille = 123;
+		world->loads[w].is_known = w == 1;
 	}
 	return world;
 }
@@ -131,6 +135,13 @@ expect_workers(const json_t *stats)
 		assert_int_equal(at(worker, "paused_ms"), number(KIND_OTHER, 5, w));
 		assert_int_equal(at(worker, "stalls"), number(KIND_OTHER, 6, w));
 		assert_int_equal(json_is_true(json_object_get(worker, "stalled")), w == 1);
+		assert_int_equal(at(worker, "busy_cycles"), number(KIND_OTHER, 7, w));
+		assert_int_equal(at(worker, "idle_cycles"), number(KIND_OTHER, 8, w));
+		if (w == 1)
+			assert_float_equal(json_real_value(json_object_get(worker, "busy_percent")),
+					12.3, 1e-9);
+		else
+			assert_true(json_is_null(json_object_get(worker, "busy_percent")));
 		assert_int_equal(at(received, "client"), number(KIND_RECEIVED, SIDE_CLIENT, w));
 		assert_int_equal(at(received, "server"), number(KIND_RECEIVED, SIDE_BACKEND, w));
 	}
