@@ -89,12 +89,6 @@ find_buffers(const struct registry *registry, const struct history_totals *buffe
 	return finding_end(&finding, findings);
 }
 
-static bool
-is_known(const struct history_totals *totals, ticks_t now)
-{
-	return totals->began != 0 && now - totals->last < HISTORY_QUIET_S * TICKS_PER_S;
-}
-
 static int
 find_common(const struct registry *registry, const struct history *history, ticks_t now,
 		json_t *findings)
@@ -111,7 +105,7 @@ find_common(const struct registry *registry, const struct history *history, tick
 		const struct history_totals *totals =
 				history_common(history, (enum history_common)i);
 
-		if (is_known(totals, now))
+		if (find[i] != NULL && totals_are_known(totals, now))
 			failed |= find[i](registry, totals, now, findings);
 	}
 	return failed;
@@ -211,6 +205,7 @@ doctor_json(const struct history *history, const struct registry *registry, tick
 
 	if (find_backends(registry, history, now, found, &backends) == 0 &&
 			doctor_workers(registry, now, found) == 0 &&
+			doctor_egress(registry, history, now, found) == 0 &&
 			find_common(registry, history, now, found) == 0)
 		findings = sorted(found);
 	json_decref(found);

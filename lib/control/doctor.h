@@ -15,6 +15,7 @@
  *	proofs without room in a worker's table                            connection-table-full
  *	packets not made for lack of buffers                               out-of-buffers
  *	a worker makes no progress                                         worker-stalled
+ *	SYN-ACKs not repeated for lack of egress budget, and no flood      egress-budget-small
  */
 #ifndef SLUICE_CONTROL_DOCTOR_H
 #define SLUICE_CONTROL_DOCTOR_H

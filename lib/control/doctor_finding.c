@@ -116,6 +116,12 @@ episode_is_known(const struct episode *episode, ticks_t now)
 	return episode->began != 0 && now - episode->last < HISTORY_QUIET_S * TICKS_PER_S;
 }
 
+bool
+totals_are_known(const struct history_totals *totals, ticks_t now)
+{
+	return totals->began != 0 && now - totals->last < HISTORY_QUIET_S * TICKS_PER_S;
+}
+
 ticks_t
 episode_time(const struct episode *episode)
 {

@@ -66,6 +66,14 @@ int doctor_syn(const struct registry *registry, const struct slot *slot,
 		const struct history_slot *past, bool is_backend_ill, ticks_t now,
 		json_t *findings);
 
+/** Adds SYN-ACKs that were not repeated for lack of budget, though nobody is flooded. -1 when out
+ * of memory. */
+int doctor_egress(const struct registry *registry, const struct history *history, ticks_t now,
+		json_t *findings);
+
+/** True while the totals grow, or have stood still for less than a minute. */
+bool totals_are_known(const struct history_totals *totals, ticks_t now);
+
 /** Adds workers that stand still, or did so within the last minute. -1 when out of memory. */
 int doctor_workers(const struct registry *registry, ticks_t now, json_t *findings);
 

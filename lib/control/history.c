@@ -15,6 +15,8 @@
 /* Fewer forged or stray segments in a second are a client's late repetitions. */
 #define FORGED_LEAST 20
 #define STRAYS_LEAST 50
+/* Fewer are lost SYN-ACKs of a network that is over its budget for a moment. */
+#define WITHHELD_LEAST 10
 
 struct history {
 	uint32_t slot_count;
@@ -25,6 +27,7 @@ struct history {
 	/* Of all backends since the last sample, what only the workers count. */
 	uint64_t refused, silent, reserved;
 	uint64_t refused_sum, silent_sum, reserved_sum;
+	uint64_t withheld; /* SYN-ACKs of all backends, without a flood, ever */
 	struct history_slot *slots[];
 };
 
@@ -284,6 +287,25 @@ slot_see(struct history_slot *slot, const struct sight *sight)
 	slot->last = sight->now;
 }
 
+static bool
+is_lately(const struct history_slot *slot, enum history_trouble trouble, ticks_t now)
+{
+	const struct episode *episode = &slot->episodes[trouble];
+
+	return episode->began != 0 && now - episode->last < QUIET;
+}
+
+/* What a flood has withheld is meant to be. */
+static void
+withheld_see(struct history *history, struct history_slot *slot,
+		const struct backend_counters *counters, ticks_t now)
+{
+	uint64_t n = grown(&slot->withheld, counters->values[COUNTER_SynAcksWithheld]);
+
+	if (!is_lately(slot, TROUBLE_FLOOD, now) && !is_lately(slot, TROUBLE_SYN_DROP, now))
+		history->withheld += n;
+}
+
 static void
 slot_sample(struct history *history, const struct registry *registry, uint32_t index, ticks_t now)
 {
@@ -312,9 +334,21 @@ slot_sample(struct history *history, const struct registry *registry, uint32_t i
 	sight.arrivals = per_second(
 			sight.deltas[HISTORY_PROVED] + sight.deltas[HISTORY_OVERFLOWS], sight.time);
 	episodes_see(slot, &sight);
+	withheld_see(history, slot, &counters, now);
 	history_wait_read(&slot->wait, &counters);
 	waits_turn(slot, now);
 	slot_see(slot, &sight);
+}
+
+/* Once all backends were looked at. */
+static void
+budget_sample(struct history *history, const struct registry *registry, ticks_t now)
+{
+	struct backend_counters total;
+
+	registry_total(registry, &total);
+	common_seen(history, COMMON_REPEATED, total.values[COUNTER_TCPTimeouts], 1, now);
+	common_seen(history, COMMON_WITHHELD, history->withheld, WITHHELD_LEAST, now);
 }
 
 void
@@ -335,6 +369,7 @@ history_sample(struct history *history, const struct registry *registry, ticks_t
 			history->slots[i] = NULL;
 		}
 	}
+	budget_sample(history, registry, now);
 	history->last = now;
 }
 

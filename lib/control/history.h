@@ -46,6 +46,9 @@ enum history_common {
 	COMMON_STRAYS,	   /**< client segments that belong to nothing, more than a few */
 	COMMON_TABLE_FULL, /**< proved clients without room in a worker's connection table */
 	COMMON_BUFFERS,	   /**< packets not made for lack of a buffer */
+	COMMON_WITHHELD,   /**< SYN-ACKs not repeated for lack of budget, more than a few, while
+			      nothing else says that the backend is flooded */
+	COMMON_REPEATED,   /**< SYN-ACKs repeated */
 	COMMON_COUNT
 };
 
@@ -81,6 +84,7 @@ struct history_slot {
 	uint64_t sums[HISTORY_VALUES]; /**< of the counters, as of the last sample */
 	uint64_t drops;		       /**< ListenDrops, the same */
 	uint64_t failed;	       /**< AttemptFails, the same */
+	uint64_t withheld;	       /**< SynAcksWithheld, the same */
 	uint64_t arrivals;	       /**< in the last sample, per second */
 	uint32_t accept;	       /**< in the ring at the last sample */
 	struct history_wait wait;      /**< as of the last sample */

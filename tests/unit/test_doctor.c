@@ -18,8 +18,9 @@
 struct second {
 	unsigned overflows, proved, answered, refused, silent;
 	unsigned full_drops, reserved, full_cookies, failed_cookies, strays;
-	unsigned waited_ms;   /* each of those answered */
-	unsigned accept, syn; /* occupied at its end */
+	unsigned withheld, repeated; /* SYN-ACKs */
+	unsigned waited_ms;	     /* each of those answered */
+	unsigned accept, syn;	     /* occupied at its end */
 };
 
 struct stage {
@@ -67,6 +68,8 @@ play(struct stage *stage, const struct second *second, unsigned times)
 				second->overflows + second->full_drops + second->reserved;
 		counters->values[COUNTER_TCPReqQFullDoCookies] += second->full_cookies;
 		counters->values[COUNTER_SyncookiesFailed] += second->failed_cookies;
+		counters->values[COUNTER_SynAcksWithheld] += second->withheld;
+		counters->values[COUNTER_TCPTimeouts] += second->repeated;
 		counters->values[COUNTER_PassiveOpens] += second->proved;
 		counters->values[COUNTER_Established] += second->answered;
 		counters->values[COUNTER_AttemptFails] += second->refused + second->silent;
@@ -570,6 +573,68 @@ test_worker_stalled(void **state)
 	stage_close(&stage);
 }
 
+/* 16b. SYN-ACKs withheld from clients: a warning, and which budget to raise; not where the backend
+ * is flooded, or where none is wanted. */
+static void
+test_egress_budget(void **state)
+{
+	static const struct {
+		const char *settings; /* of egress */
+		struct second second;
+		const char *key; /* NULL: no finding of this kind */
+		json_int_t value, clients;
+	} cases[] = {
+			/* 1: a network is over its budget: 100 + 50 and headroom */
+			{"", {.withheld = 50, .repeated = 100}, "egress.network_per_s", 256, 150},
+			/* 2: the whole side is */
+			{"", {.withheld = 500, .repeated = 1000}, "egress.side_per_s", 2048, 1500},
+			/* 3 */
+			{", 'egress': {'network_per_s': 400, 'side_per_s': 40}",
+					{.withheld = 10, .repeated = 40}, "egress.side_per_s", 64,
+					30},
+			/* 4: a few */
+			{"", {.withheld = 9, .repeated = 100}, NULL, 0, 0},
+			/* 5: nobody wants any */
+			{", 'egress': {'network_per_s': 0}", {.withheld = 500}, NULL, 0, 0},
+			/* 6: a flood */
+			{"", {.withheld = 500, .full_cookies = 1000, .syn = 129}, NULL, 0, 0},
+			/* 7: the same without cookies */
+			{"", {.withheld = 500, .full_drops = 1000, .syn = 129}, NULL, 0, 0},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_COUNT(cases); i++) {
+		struct stage stage = stage_open(", 'backlog': 128");
+		const json_t *finding = NULL, *findings;
+
+		registry_world_write(stage.world, WEB, cases[i].settings);
+		registry_world_reload(stage.world);
+		play(&stage, &cases[i].second, 3);
+		findings = examine(&stage);
+		for (size_t n = 0; n < json_array_size(findings); n++) {
+			const json_t *one = json_array_get(findings, n);
+
+			if (strcmp(text_at(one, "cause"), "egress-budget-small") == 0)
+				finding = one;
+		}
+		assert_int_equal(finding != NULL, cases[i].key != NULL);
+		if (finding != NULL) {
+			const json_t *cure = json_object_get(finding, "cure");
+
+			assert_int_equal(json_array_size(findings), 1);
+			assert_string_equal(text_at(finding, "severity"), "warning");
+			assert_string_equal(text_at(finding, "clients_saw"), "delay");
+			assert_int_equal(number_at(finding, "clients"), cases[i].clients);
+			assert_string_equal(text_at(cure, "key"), cases[i].key);
+			assert_int_equal(number_at(cure, "value"), cases[i].value);
+			assert_true(says(finding, "sluicectl reload"));
+		}
+		play(&stage, &calm, 60);
+		expect_healthy(&stage);
+		stage_close(&stage);
+	}
+}
+
 /* 17. The cure taken: what was before does not count any more; what goes on does. */
 static void
 test_cured(void **state)
@@ -637,6 +702,7 @@ main(void)
 			cmocka_unit_test(test_forged),
 			cmocka_unit_test(test_limits),
 			cmocka_unit_test(test_worker_stalled),
+			cmocka_unit_test(test_egress_budget),
 			cmocka_unit_test(test_cured),
 			cmocka_unit_test(test_new_backend),
 	};
