@@ -2,6 +2,7 @@
 """Programs that people really use, as client and server: curl and nginx, ssh, iperf3, nc. Each
 function here uses one of them over one family and raises Failure unless all went well."""
 
+import concurrent.futures
 import hashlib
 import json
 import pathlib
@@ -14,7 +15,6 @@ from lab import (CLIENT, ECHO_PORT, FAMILY_NAME, SERVER, TLS_PORT, Process, expe
 
 SSH_PORT = 22
 IPERF_PORT = 5201
-KEEP_ALIVE_REQUESTS = 100
 WORDS = b"that is all from this end\n"
 
 
@@ -29,18 +29,20 @@ def root_is_locked():
   return any(line.startswith("root:!") for line in lines)
 
 
-def listening(lab, port):
-  """Those who listen on a port of the server, as lines of ss."""
-  return lab.server.run("ss", "-Hltn", "sport", "=", f":{port}").stdout.splitlines()
+def listening(lab, port, family=None):
+  """Those who listen on a port of the server, of one family or both, as lines of ss."""
+  only = [] if family is None else ["-6" if family == socket.AF_INET6 else "-4"]
+  return lab.server.run("ss", "-Hltn", *only, "sport", "=", f":{port}").stdout.splitlines()
 
 
 class Servers:
   """What the clients here need on the server, and Sluice in front of it. size: bytes of a
-  transfer; programs get timeout_s for each."""
+  transfer; requests: over one connection; programs get timeout_s for each."""
 
-  def __init__(self, lab, size, timeout_s=60, **queues):
+  def __init__(self, lab, size, requests=100, timeout_s=60, **queues):
     self.lab = lab
     self.size = size
+    self.requests = requests
     self.timeout_s = timeout_s
     lab.start_nginx(keepalive_s=60, tls=True)
     self.file = lab.directory / "www" / "file"
@@ -94,11 +96,11 @@ def keep_alive(servers, family):
   """Many requests over one connection."""
   lab = servers.lab
   config = lab.directory / f"keep-alive-{FAMILY_NAME[family]}"
-  config.write_text(f"url = {url(family, 'page')}\noutput = /dev/null\n" * KEEP_ALIVE_REQUESTS)
+  config.write_text(f"url = {url(family, 'page')}\noutput = /dev/null\n" * servers.requests)
   done = lab.curl("--http1.1", "--config", config, "--write-out",
     "%{size_download} %{num_connects}\\n", timeout=servers.timeout_s)
   lines = done.stdout.splitlines()
-  expect_equal(lines, ["1000 1"] + ["1000 0"] * (KEEP_ALIVE_REQUESTS - 1), "bytes and connects")
+  expect_equal(lines, ["1000 1"] + ["1000 0"] * (servers.requests - 1), "bytes and connects")
 
 
 def ssh(servers, family):
@@ -111,7 +113,7 @@ def ssh(servers, family):
     "addresses as the shell on the server knows them")
   copy = lab.directory / f"ssh-{FAMILY_NAME[family]}"
   with open(file, "rb") as source, open(copy, "wb") as target, lab.client.entered():
-    process = Process("ssh", servers.ssh_command(family, "cat"), lab.directory, stdin=source,
+    process = Process(f"ssh-client-{FAMILY_NAME[family]}", servers.ssh_command(family, "cat"), lab.directory, stdin=source,
       stdout=target)
   lab.processes.append(process)
   expect_equal(process.wait(servers.timeout_s), 0, "exit status of ssh")
@@ -124,7 +126,7 @@ def iperf(servers, family):
     # A server for one client each: between two clients iperf3 refuses for a moment.
     server = servers.lab.server.start(f"iperf3-{FAMILY_NAME[family]}", "iperf3", "-s", "-1", "-B",
       SERVER[family], "-p", IPERF_PORT)
-    wait_until(lambda: listening(servers.lab, IPERF_PORT), 5, "iperf3 listening")
+    wait_until(lambda: listening(servers.lab, IPERF_PORT, family), 5, "iperf3 listening")
     done = servers.lab.client.run("iperf3", "-c", SERVER[family], "-p", IPERF_PORT, "-J", "-n",
       servers.size, *direction, timeout=servers.timeout_s)
     report = json.loads(done.stdout)
@@ -139,7 +141,7 @@ def nc_half_close(servers, family):
   """`nc -N` at either end says all it has and shuts down; the other end then sends a file."""
   lab, file = servers.lab, servers.file.read_bytes()
   number = FAMILY_NAME[family][-1]
-  words = lab.directory / "words"
+  words = lab.directory / f"words{number}"
   words.write_bytes(WORDS)
   listener = lab.server.listen(family, ECHO_PORT)
   with open(words, "rb") as source, lab.client.entered():
@@ -158,7 +160,7 @@ def nc_half_close(servers, family):
     end = Process(f"nc-server{number}", ("nc.openbsd", "-N", "-l", SERVER[family], ECHO_PORT),
       lab.directory, stdin=source)
   lab.processes.append(end)
-  wait_until(lambda: listening(lab, ECHO_PORT), 5, "nc listening")
+  wait_until(lambda: listening(lab, ECHO_PORT, family), 5, "nc listening")
   client = lab.client.connect(family, ECHO_PORT)
   client.settimeout(servers.timeout_s)
   expect_equal(tcp.receive_all(client), WORDS, "what the server's nc said before it shut down")
@@ -169,11 +171,26 @@ def nc_half_close(servers, family):
   client.close()
 
 
+def web_plain(servers, family):
+  web(servers, family, tls=False)
+
+
+def web_tls(servers, family):
+  web(servers, family, tls=True)
+
+
+PROGRAMS = (web_plain, web_tls, keep_alive, ssh, iperf, nc_half_close)
+
+
 def everything(servers, family):
   """All of them, one after the other."""
-  web(servers, family, tls=False)
-  web(servers, family, tls=True)
-  keep_alive(servers, family)
-  ssh(servers, family)
-  iperf(servers, family)
-  nc_half_close(servers, family)
+  for program in PROGRAMS:
+    program(servers, family)
+
+
+def everything_at_once(servers):
+  """All of them with all families, each in a thread."""
+  with concurrent.futures.ThreadPoolExecutor(len(PROGRAMS) * len(SERVER)) as pool:
+    runs = [pool.submit(program, servers, family) for program in PROGRAMS for family in SERVER]
+    for done in runs:
+      done.result()

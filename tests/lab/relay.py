@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A wire that takes its time.
 
-Carries frames between two packet sockets, in order: those of the first socket are on their way
-inwards (to Sluice's client port, or from the server), those of the second outwards. It can delay all
-of them, lose, double and reorder some by a seeded draw, and let connection requests pass only one at
+Carries frames, with their VLAN tags, between two packet sockets, in order: those of the first socket
+are on their way inwards (to Sluice's client port, or from the server), those of the second outwards.
+It can delay all of them, lose, double and reorder some by a seeded draw, and let connection requests pass only one at
 a time, which makes a slow backend out of a fast one.
 """
 
@@ -20,32 +20,60 @@ import time
 ETHER_BYTES = 14
 ETHERTYPE_IP4 = 0x0800
 ETHERTYPE_IP6 = 0x86dd
+ETHERTYPES_TAG = (0x8100, 0x88a8)
 IP4_PROTOCOL = 9
 IP6_NEXT_HEADER = 6
 TCP_FLAGS = 13
 SYN, RST, ACK = 0x02, 0x04, 0x10
 POLL_S = 0.05
 
+# A packet socket hands over a frame without its outer tag, and that beside it (packet(7)).
+SOL_PACKET = 263
+PACKET_AUXDATA = 8
+AUXDATA = struct.Struct("IIIHHHH")  # status, len, snaplen, mac, net, vlan_tci, vlan_tpid
+STATUS_VLAN_VALID, STATUS_VLAN_TPID_VALID = 1 << 4, 1 << 6
+
+
+def tag_restored(frame, ancillary):
+  """The frame as it was on the wire, with the tag that the kernel took off."""
+  for level, kind, data in ancillary:
+    if (level, kind) == (SOL_PACKET, PACKET_AUXDATA) and len(data) >= AUXDATA.size:
+      status, *_, tci, tpid = AUXDATA.unpack_from(data)
+      if status & STATUS_VLAN_VALID:
+        ethertype = tpid if status & STATUS_VLAN_TPID_VALID else ETHERTYPES_TAG[0]
+        return frame[:12] + struct.pack("!HH", ethertype, tci) + frame[12:]
+  return frame
+
+
+def network_of(frame):
+  """The EtherType behind any tags, and where its header begins."""
+  at = 12
+  while len(frame) >= at + 2:
+    ethertype, = struct.unpack_from("!H", frame, at)
+    if ethertype not in ETHERTYPES_TAG:
+      return ethertype, at + 2
+    at += 4
+  return None, at
+
 
 def request_of(frame):
-  """Addresses and ports of an IPv4 frame with a TCP SYN; None for any other."""
-  if len(frame) < ETHER_BYTES + 40 or struct.unpack_from("!H", frame, 12)[0] != ETHERTYPE_IP4:
+  """Tags, addresses and ports of an IPv4 frame with a TCP SYN; None for any other."""
+  ethertype, ip = network_of(frame)
+  if ethertype != ETHERTYPE_IP4 or len(frame) < ip + 40:
     return None
-  tcp = ETHER_BYTES + (frame[ETHER_BYTES] & 0xf) * 4
-  if frame[ETHER_BYTES + IP4_PROTOCOL] != socket.IPPROTO_TCP or len(frame) < tcp + 20:
+  tcp = ip + (frame[ip] & 0xf) * 4
+  if frame[ip + IP4_PROTOCOL] != socket.IPPROTO_TCP or len(frame) < tcp + 20:
     return None
   if frame[tcp + TCP_FLAGS] & (SYN | ACK | RST) != SYN:
     return None
-  return frame[ETHER_BYTES + 12:ETHER_BYTES + 20] + frame[tcp:tcp + 4]
+  return frame[12:ip] + frame[ip + 12:ip + 20] + frame[tcp:tcp + 4]
 
 
 def is_tcp(frame):
-  """Whether it is an untagged frame of TCP over IPv4, or over IPv6 without extension headers."""
-  if len(frame) < ETHER_BYTES + 40:
-    return False
-  ethertype, = struct.unpack_from("!H", frame, 12)
+  """Whether it is a frame of TCP over IPv4, or over IPv6 without extension headers."""
+  ethertype, ip = network_of(frame)
   at = {ETHERTYPE_IP4: IP4_PROTOCOL, ETHERTYPE_IP6: IP6_NEXT_HEADER}.get(ethertype)
-  return at is not None and frame[ETHER_BYTES + at] == socket.IPPROTO_TCP
+  return at is not None and len(frame) > ip + at and frame[ip + at] == socket.IPPROTO_TCP
 
 
 class Impairment:
@@ -84,6 +112,7 @@ class Relay:
     self.impairments = {}  # of the socket that sends
     for sock in sockets:
       sock.setblocking(False)
+      sock.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
     self.thread = threading.Thread(target=self._serve, daemon=True)
     self.thread.start()
 
@@ -125,9 +154,10 @@ class Relay:
 
   def _receive(self, sock):
     try:
-      frame = sock.recv(65536)
+      frame, ancillary, *_ = sock.recvmsg(65536, socket.CMSG_SPACE(AUXDATA.size))
     except OSError:  # the other end of the wire is gone
       return
+    frame = tag_restored(frame, ancillary)
     other = self.sockets[self.sockets[0] is sock]
     request = request_of(frame) if self.request_interval_s is not None else None
     if request is None:

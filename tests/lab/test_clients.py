@@ -17,6 +17,8 @@ from registry import lab_test
 
 FILE_BYTES = 10000000
 LOSSY_FILE_BYTES = 500000
+LOSSY_SMALL_BYTES = 60000
+LOSSY_REQUESTS = 20
 PARALLEL = 1000
 REUSES = 2000
 IDLE_S = 2
@@ -55,6 +57,13 @@ def all_clients(lab, size):
   wait_until(lambda: servers.sluice.counters()["total"]["CurrEstab"] == 0, 5, "CurrEstab back to 0")
 
 
+def options_off(lab):
+  """Both hosts do without window scaling, SACK and timestamps."""
+  for host in (lab.client, lab.server):
+    for option in ("window_scaling", "sack", "timestamps"):
+      host.sysctl(f"net.ipv4.tcp_{option}", 0)
+
+
 @lab_test()
 def programs_untagged(lab):
   """curl over HTTP/1.1, and over HTTP/2 and TLS, with 10 MB each way; 100 requests over one
@@ -71,9 +80,7 @@ def programs_vlan(lab):
 @lab_test(drivers=DRIVERS[:1])
 def programs_without_options(lab):
   """The same between hosts without window scaling, SACK and timestamps."""
-  for host in (lab.client, lab.server):
-    for option in ("window_scaling", "sack", "timestamps"):
-      host.sysctl(f"net.ipv4.tcp_{option}", 0)
+  options_off(lab)
   all_clients(lab, FILE_BYTES)
 
 
@@ -88,14 +95,30 @@ def expect_was_bad(lab):
     expect(min(relay.impaired().values()) > 10, f"the wire was hardly bad: {relay.impaired()}")
 
 
+def all_clients_on_bad_wires(lab, size, requests):
+  servers = clients.Servers(lab, size, requests, tcp_syncookies=1)
+  make_bad(lab)
+  clients.everything_at_once(servers)
+  expect_was_bad(lab)
+
+
 @lab_test(drivers=DRIVERS[:1], relays=("client", "server"))
 def programs_on_bad_wires(lab):
   """The same with 500 KB where both wires lose, double and reorder 2 % each in both directions."""
-  servers = clients.Servers(lab, LOSSY_FILE_BYTES, tcp_syncookies=1)
-  make_bad(lab)
-  for family in FAMILIES:
-    clients.everything(servers, family)
-  expect_was_bad(lab)
+  all_clients_on_bad_wires(lab, LOSSY_FILE_BYTES, 100)
+
+
+@lab_test(drivers=DRIVERS[:1], tags="vlan", relays=("client", "server"))
+def programs_vlan_on_bad_wires(lab):
+  """The same in VLAN 10, with 60 KB and 20 requests."""
+  all_clients_on_bad_wires(lab, LOSSY_SMALL_BYTES, LOSSY_REQUESTS)
+
+
+@lab_test(drivers=DRIVERS[:1], relays=("client", "server"))
+def programs_without_options_on_bad_wires(lab):
+  """The same between hosts without options."""
+  options_off(lab)
+  all_clients_on_bad_wires(lab, LOSSY_SMALL_BYTES, LOSSY_REQUESTS)
 
 
 def timed_exchange(lab, listener, port):

@@ -10,7 +10,7 @@ import tcp
 from lab import DRIVERS, ECHO_PORT, FAMILIES, REFUSED_PORT, SERVER, expect, expect_equal
 from registry import lab_test
 from test_clients import (SCALES, SMALL_MSS, close_both, expect_was_bad, from_port, make_bad,
-  scaled_connection)
+  options_off, scaled_connection)
 
 PARALLEL = 100
 REUSES = 20
@@ -150,9 +150,7 @@ def habits_vlan(lab):
 @lab_test(drivers=DRIVERS[:1])
 def habits_without_options(lab):
   """The same between hosts without window scaling, SACK and timestamps."""
-  for host in (lab.client, lab.server):
-    for option in ("window_scaling", "sack", "timestamps"):
-      host.sysctl(f"net.ipv4.tcp_{option}", 0)
+  options_off(lab)
   lab.start_sluice(tcp_syncookies=1)
   every_habit(lab, with_scales=False)
 
