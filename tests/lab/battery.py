@@ -5,7 +5,8 @@ SYNPROXY (tests/bench/floods); test_battery.py says what must hold for Sluice.
 
 What a row observes: users, clients one after the other that each connect and get one byte answered,
 on another port of the host than the generator's; the bytes that went out to forged sources, as frames
-of at least 60 bytes, by nftables counters at the client's interface.
+of at least 60 bytes, by nftables counters at the client's interface; and what the flood costs Sluice's
+worker, which counts its busy cycles itself.
 """
 
 import collections
@@ -78,7 +79,9 @@ ROWS = (
   Row("SYN, 250 ms on and off", "syn", pulse_ms=250, queued=True),
 )
 
-Seen = collections.namedtuple("Seen", "row sent rate users failed median_ms max_ms factor rest_s")
+# busy, of the worker's time, and cycles per packet: Sluice's alone, else None.
+Seen = collections.namedtuple("Seen",
+  "row sent rate users failed median_ms max_ms factor rest_s busy cycles")
 
 
 class Servers:
@@ -187,6 +190,22 @@ def is_at_rest(sluice, backend):
   return listed["syn_recv"] == 0 and listed["recv_q"] == 0
 
 
+class Load:
+  """What Sluice's worker did from here on: its share of busy time, and cycles per packet."""
+
+  def __init__(self, sluice):
+    self.sluice = sluice
+    self.begin = self._read()
+
+  def _read(self):
+    (worker,) = control.ask(self.sluice, "stats")["workers"]
+    return worker["busy_cycles"], worker["idle_cycles"], sum(worker["received"].values())
+
+  def since(self):
+    busy, idle, packets = (now - then for now, then in zip(self._read(), self.begin))
+    return busy / (busy + idle), busy / packets if packets else float("nan")
+
+
 def observe(lab, row, family, seconds, sluice=None):
   """Runs one row, and what users see of it."""
   port = ECHO_PORT if row.queued else SPARE_PORT
@@ -198,10 +217,12 @@ def observe(lab, row, family, seconds, sluice=None):
   flood = lab.client.start("battery", GENERATOR, "--interface", "c0", "--destination-mac", mac,
     "--to", SERVER[family], "--port", port, "--kind", row.kind, "--rate", row.rate, "--ms",
     int(seconds * 1000), *options, cpus=OTHER_CPUS)
+  load = Load(sluice) if sluice else None
   took = []
   while flood.running():
     took.append(use(lab, family, port))
     time.sleep(0.002)  # or the user would have the generator's CPU to itself
+  busy, cycles = load.since() if load else (None, None)
   expect_equal(flood.wait(1), 0, f"exit status of the generator: {flood.err()}")
   sent = json.loads(flood.out())
   begin = time.monotonic()
@@ -212,14 +233,16 @@ def observe(lab, row, family, seconds, sluice=None):
   factor = (answered_bytes(lab) - before) / sent["bytes"]
   good = [1e3 * value for value in took if value is not None] or [float("nan")]
   return Seen(row.name, sent["packets"], sent["packets"] / sent["seconds"], len(took),
-    took.count(None), statistics.median(good), max(good), factor, rest_s)
+    took.count(None), statistics.median(good), max(good), factor, rest_s,
+    busy, cycles)
 
 
 def headline():
   return (f"{'':<36}{'packets/s':>10}{'users':>7}{'failed':>7}{'median ms':>11}{'max ms':>9}"
-    f"{'out/in':>8}")
+    f"{'out/in':>8}{'busy':>7}{'cycles/packet':>15}")
 
 
 def line(seen):
+  load = f"{seen.busy:>7.0%}{seen.cycles:>15.0f}" if seen.busy is not None else f"{'-':>7}{'-':>15}"
   return (f"{seen.row:<36}{seen.rate:>10.0f}{seen.users:>7}{seen.failed:>7}{seen.median_ms:>11.2f}"
-    f"{seen.max_ms:>9.1f}{seen.factor:>8.3f}")
+    f"{seen.max_ms:>9.1f}{seen.factor:>8.3f}{load}")

@@ -3,6 +3,7 @@
 was, everything is at rest afterwards, and no forged source is sent more than was sent in its name."""
 
 import socket
+import time
 
 import battery
 from lab import DRIVERS, expect, expect_equal, wait_until
@@ -22,6 +23,9 @@ def check_rows(lab, family, names=None):
   servers = battery.Servers(lab)
   print(battery.headline())
   rss_before = None
+  load = battery.Load(sluice)
+  time.sleep(0.2)
+  busy_at_rest, _ = load.since()
   for row in battery.ROWS:
     if names and row.name not in names:
       continue
@@ -30,6 +34,7 @@ def check_rows(lab, family, names=None):
     expect_equal(seen.failed, 0, f"users that failed under {row.name}")
     expect(seen.users >= USERS_LEAST, f"only {seen.users} users under {row.name}")
     expect(seen.sent > 0.3 * row.rate * SECONDS, f"only {seen.sent} packets of {row.name}")
+    expect(2 * busy_at_rest < seen.busy < 1, f"{row.name}: {seen.busy:.1%} busy")
     expect(seen.factor <= 1.0, f"{row.name}: {seen.factor:.3f} bytes out per byte in")
     rss_before = rss_before or rss_kb(sluice)  # pages touched for the first time by the first row
   expect(rss_kb(sluice) - rss_before < RSS_GROWTH_KB_MAX, "memory grew under the floods")
