@@ -228,7 +228,10 @@ syn_finish(struct worker *w, struct syn_answer *answer)
 		entry = syn_queue_entry(&w->syns, answer->entry);
 		entry->iss = answer->cookie.iss;
 		entry->tsval = answer->cookie.tsval;
-		return syn_build_answer(w, answer) ? REASON_syn_queued : REASON_syn_egress_limited;
+		if (LIKELY(syn_build_answer(w, answer)))
+			return REASON_syn_queued;
+		half_open_remove(w, answer->entry, config);
+		return REASON_syn_egress_limited;
 	case ANSWER_COOKIE:
 		break;
 	}

@@ -129,6 +129,27 @@ test_pitfall_11_small_mss_is_paid(void **state)
 	world_free(w);
 }
 
+/* Who is refused so leaves nothing in the syn queue: nobody would know its SYN-ACK. */
+static void
+test_pitfall_11_refused_is_not_queued(void **state)
+{
+	struct world *w = world_new(&(struct world_options){.mode = WORLD_MODE_1});
+	unsigned answered = 0;
+
+	(void)state;
+	w->configs[1].announced_mss = 1000;
+	world_publish(w);
+	for (unsigned i = 0; i < EGRESS_NETWORK_PER_S + 20; i++) {
+		struct packet syn = syn_of(6, 0, 0, (uint16_t)(40000 + i));
+
+		answered += world_send(w, SIDE_CLIENT, &syn).reason == REASON_syn_queued;
+	}
+	assert_int_equal(answered, EGRESS_NETWORK_PER_S);
+	assert_int_equal(w->shared[1].syn, answered);
+	assert_int_equal(w->shared[1].young, answered);
+	world_free(w);
+}
+
 /* 3. An entry's promises stand, so a repeated SYN that has lost its options is answered by a longer
  * frame, as far as the budget goes. */
 static void
@@ -301,6 +322,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(test_pitfall_11_never_longer),
 			cmocka_unit_test(test_pitfall_11_small_mss_is_paid),
+			cmocka_unit_test(test_pitfall_11_refused_is_not_queued),
 			cmocka_unit_test(test_pitfall_11_bare_repetition_is_paid),
 			cmocka_unit_test(test_pitfall_11_repeats_have_budgets),
 			cmocka_unit_test(test_pitfall_11_flood),
