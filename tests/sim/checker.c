@@ -159,7 +159,7 @@ may_be_silent(const struct checker *checker, const struct round *round,
 	/* The SYN was damaged where no sum covers it; nothing was noted. */
 	if (answer == NULL)
 		return true;
-	if (answer->was_queued && never_expires)
+	if (answer->was_queued && never_expires && !plan_may_withhold(checker->plan))
 		return false;
 	if (answer->was_queued && !answer->was_cookie)
 		return true;
@@ -265,9 +265,6 @@ check_sent(struct checker *checker, enum side to, const struct frame *frame)
 		check_gate(checker, &packet);
 		return;
 	}
-	if (!egress_watch_sent(&checker->egress, &packet, frame->length,
-			    plan_most_retries(checker->plan)))
-		checker_fault(checker, -1, "more sent to an unproved address than it may get");
 	client = address_client_number(packet.destination, packet.ip_version);
 	if (client >= 0 && packet.flags & PACKET_RST &&
 			packet.destination_port == checker->rounds[client].port)
@@ -284,6 +281,9 @@ checker_made(struct checker *checker, enum side to, struct frame *frame)
 	check_sent(checker, to, frame);
 	if (to != SIDE_CLIENT || !frame_read(frame, &packet))
 		return;
+	/* A repeated SYN-ACK is for queue_watch.c, which knows whose it is. */
+	if (!(packet.flags & PACKET_SYN) && !egress_watch_is_proved(&checker->egress, &packet))
+		checker_fault(checker, -1, "made a packet for who has proved nothing");
 	client = address_client_number(packet.destination, packet.ip_version);
 	if (client < 0)
 		return;
@@ -345,6 +345,7 @@ note_reason(struct round *round, enum reason reason)
 	case REASON_syn_queue_full:
 	case REASON_syn_reserved:
 	case REASON_syn_draining:
+	case REASON_syn_egress_limited:
 		round->was_refused = true;
 		break;
 	case REASON_stray_reset:
@@ -397,6 +398,10 @@ check_honest_syn(struct checker *checker, unsigned client, const struct frame *l
 	case REASON_syn_draining:
 		/* Whether they are true is for queue_watch.c to say. */
 		break;
+	case REASON_syn_egress_limited:
+		if (!plan_may_withhold(checker->plan))
+			checker_fault(checker, (int)client, "SYN refused for want of a budget");
+		break;
 	default:
 		checker_fault(checker, (int)client, "SYN neither answered nor refused by a rule");
 		break;
@@ -424,7 +429,7 @@ check_honest_client(struct checker *checker, unsigned client, const struct packe
 		return;
 	}
 	if ((reason == REASON_ack_cookie_invalid || reason == REASON_stray_client ||
-			    reason == REASON_stray_reset) &&
+			    reason == REASON_stray_reset || reason == REASON_stray_reset_limited) &&
 			is_good_proof(checker, round, packet, reason))
 		checker_fault(checker, (int)client, "good proof refused");
 	if (reason != REASON_spliced_outside)
@@ -462,14 +467,51 @@ check_honest(struct checker *checker, enum side from, const struct frame *came, 
 }
 
 static void
-note_egress(struct checker *checker, const struct frame *came, enum reason reason)
+note_proof(struct checker *checker, const struct frame *came, enum reason reason)
 {
 	bool proves = reason == REASON_ack_connecting || reason == REASON_ack_queued ||
 		      reason == REASON_ack_connecting_held || reason == REASON_ack_queued_held;
 	struct packet packet;
 
-	if (frame_read(came, &packet))
-		egress_watch_got(&checker->egress, &packet, came->length, proves);
+	if (proves && frame_read(came, &packet))
+		egress_watch_proved(&checker->egress, &packet);
+}
+
+void
+checker_pay(struct checker *checker, const struct packet *packet, enum side to)
+{
+	if (!egress_watch_pay(&checker->egress, packet, to, checker->clock->now))
+		checker_fault(checker, -1, "more sent unasked than the budgets allow");
+}
+
+/* What goes back to where a packet came from. */
+static void
+check_answer(struct checker *checker, enum side from, const struct frame *came,
+		const struct frame *left, enum reason reason)
+{
+	bool fits = egress_watch_fits(left->length, came->length);
+	struct packet answer;
+
+	if (!frame_read(left, &answer))
+		return;
+	if (reason == REASON_stray_reset)
+		checker_pay(checker, &answer, from);
+	if (fits || from == SIDE_BACKEND)
+		return;
+	if (answer.flags & PACKET_SYN)
+		checker_pay(checker, &answer, from);
+	else
+		checker_fault(checker, -1, "answer longer than what it answers");
+}
+
+static void
+check_forwarded(struct checker *checker, enum side from, const struct frame *left)
+{
+	struct packet packet;
+
+	if (from == SIDE_BACKEND && frame_read(left, &packet) &&
+			!egress_watch_is_proved(&checker->egress, &packet))
+		checker_fault(checker, -1, "a backend's packet reached who has proved nothing");
 }
 
 /* One in an honest client's name, with its numbers: the reset is its own. */
@@ -494,7 +536,7 @@ checker_taken(struct checker *checker, enum side from, const struct frame *came,
 
 	checker->packets++;
 	if (from == SIDE_CLIENT)
-		note_egress(checker, came, reason);
+		note_proof(checker, came, reason);
 	if (came->origin == ORIGIN_HOSTILE && reason == REASON_spliced_reset)
 		checker->lucky_shots++;
 	if (came->origin == ORIGIN_HOSTILE && reason == REASON_stray_reset)
@@ -515,4 +557,8 @@ checker_taken(struct checker *checker, enum side from, const struct frame *came,
 	if (!packet_checksums_are_right(came->bytes, came->length))
 		checker_fault(checker, -1, "packet with a wrong checksum taken");
 	check_sent(checker, verdict == VERDICT_REPLY ? from : side_other(from), left);
+	if (verdict == VERDICT_REPLY)
+		check_answer(checker, from, came, left, reason);
+	else
+		check_forwarded(checker, from, left);
 }

@@ -10,7 +10,8 @@
  *   - Its proof was lost, and nothing it sends proves it again: without timestamps only its
  *     first byte does, not a probe below it. As long as it has a syn queue entry, the repeated
  *     SYN-ACK makes it prove itself again.
- *   - Its proof was lost again and again until its entry expired.
+ *   - Its proof was lost again and again until its entry expired, or SYN-ACKs were not repeated for
+ *     want of a budget.
  *   - Its proofs met a full ring or table.
  *   - A RST to it was lost, behind which Sluice forgets the connection.
  *   - The operator flushed its backend.
@@ -114,5 +115,8 @@ void checker_taken(struct checker *checker, enum side from, const struct frame *
 
 /** A packet it made; gets its life: the client's present connection, if that was admitted. */
 void checker_made(struct checker *checker, enum side to, struct frame *frame);
+
+/** A packet that nobody's packet of its size asked for. */
+void checker_pay(struct checker *checker, const struct packet *packet, enum side to);
 
 #endif

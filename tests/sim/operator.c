@@ -84,6 +84,8 @@ publish(struct operator* operator, const struct version * version)
 	for (unsigned slot = 0; slot < BACKENDS; slot++)
 		ENSURE(snapshot_insert(snapshot, &operator->backends[slot]) == 0);
 	snapshot_set_cookies(snapshot, &operator->cookies, operator->plan->foreign_cookies);
+	snapshot_set_egress(snapshot, &version->egress);
+	egress_watch_set(&operator->checker->egress, &version->egress, operator->plan->workers);
 	operator->checker->version = version;
 	operator->appliance->snapshot = snapshot;
 	free(operator->memory);

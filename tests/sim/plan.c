@@ -11,6 +11,8 @@
 /* The largest that the configuration takes. */
 #define ANNOUNCED_WSCALE_MAX 9
 
+#define DICE_EGRESS 0x65677265
+
 /* Reloads and orders come while clients begin, a flood goes on, and SYN-ACKs are repeated. */
 #define OPERATOR_S 60
 
@@ -358,6 +360,24 @@ world_name(enum world world)
 	return world < WORLDS ? worlds[world].name : NULL;
 }
 
+/* By dice of their own: most worlds go without, and stay what they are. */
+static void
+draw_egress(struct plan *plan, bool is_tight)
+{
+	static const uint32_t networks[] = {0, 1, 2, 10, EGRESS_NETWORK_PER_S};
+	static const uint32_t sides[] = {0, 1, 5, 20, EGRESS_SIDE_PER_S, EGRESS_SIDE_PER_S};
+	struct dice dice = {plan->seed ^ DICE_EGRESS};
+
+	is_tight = is_tight && dice_chance(&dice, 500);
+	for (unsigned i = 0; i < plan->version_count; i++) {
+		plan->versions[i].egress = egress_rates_default();
+		if (is_tight)
+			plan->versions[i].egress =
+					(struct egress_rates){networks[dice_below(&dice, 5)],
+							sides[dice_below(&dice, 6)]};
+	}
+}
+
 void
 plan_draw(struct plan *plan, enum world world, uint64_t seed)
 {
@@ -367,6 +387,8 @@ plan_draw(struct plan *plan, enum world world, uint64_t seed)
 	draw_mixed(plan, &dice);
 	if (worlds[world].draw != NULL)
 		worlds[world].draw(plan, &dice);
+	draw_egress(plan,
+			world == WORLD_HOSTILE || world == WORLD_OPERATOR || world == WORLD_MIXED);
 	/* Their pauses are as long as a frame of this very world may live. */
 	for (unsigned i = 0; i < plan->clients; i++)
 		plan->client[i].pause += plan_frame_life(plan);

@@ -90,6 +90,7 @@ struct queue_settings {
 struct version {
 	ticks_t at;
 	bool changes_secret;
+	struct egress_rates egress;
 	struct queue_settings queues[BACKENDS];
 };
 
@@ -157,6 +158,9 @@ ticks_t plan_fault_ends(const struct plan *plan, enum fault_kind kind, unsigned 
 
 /** Packets made by Sluice come late, or not at all, for want of buffers or time. */
 bool plan_may_be_late(const struct plan *plan);
+
+/** SYN-ACKs may go unrepeated for want of an egress budget. */
+bool plan_may_withhold(const struct plan *plan);
 
 /** The longest that a frame can be under way from end to end, with time to spare. */
 ticks_t plan_frame_life(const struct plan *plan);

@@ -37,6 +37,17 @@ plan_may_be_late(const struct plan *plan)
 	return plan->buffer_refusals > 0 || plan->fault_count > 0;
 }
 
+bool
+plan_may_withhold(const struct plan *plan)
+{
+	for (unsigned i = 0; i < plan->version_count; i++)
+		if (plan->versions[i].egress.network_per_s < EGRESS_NETWORK_PER_S ||
+				plan->versions[i].egress.side_per_s < EGRESS_SIDE_PER_S)
+			return true;
+	/* Strangers have networks of their own, honest clients share one; all share the side. */
+	return plan->floods + plan->oddities >= EGRESS_SIDE_PER_S;
+}
+
 ticks_t
 plan_frame_life(const struct plan *plan)
 {

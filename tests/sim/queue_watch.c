@@ -221,6 +221,21 @@ take_proof(struct queue_watch *watch, const struct packet *ack, bool is_reset)
 	}
 }
 
+/* It keeps its entry, and is real: what is repeated to it costs nothing. */
+static void
+take_overflow(struct queue_watch *watch, const struct packet *ack)
+{
+	unsigned slot = slot_of(ack->ip_version, ack->destination_port);
+
+	for (unsigned i = 0; i < watch->count; i++) {
+		struct half_open *client = &watch->clients[i];
+
+		if (is_tuple(client, ack->source, ack->source_port, slot) &&
+				client->iss + 1 == ack->ack)
+			client->is_acked = true;
+	}
+}
+
 static void
 take_reset(struct queue_watch *watch, const struct packet *reset)
 {
@@ -328,6 +343,9 @@ queue_watch_taken(struct queue_watch *watch, const struct worker *w, const struc
 	case REASON_ack_overflow_reset:
 		take_proof(watch, &packet, true);
 		break;
+	case REASON_ack_overflow_dropped:
+		take_overflow(watch, &packet);
+		break;
 	case REASON_syn_queue_reset:
 		take_reset(watch, &packet);
 		break;
@@ -352,7 +370,8 @@ repeat_fault(const struct queue_watch *watch, const struct half_open *client, ui
 		return "SYN-ACK repeated too often";
 	if (waited < due)
 		return "SYN-ACK repeated too early";
-	if (waited > due + TIMER_LATE_MAX && !plan_may_be_late(watch->checker->plan))
+	if (waited > due + TIMER_LATE_MAX && !plan_may_be_late(watch->checker->plan) &&
+			!plan_may_withhold(watch->checker->plan))
 		return "SYN-ACK repeated too late";
 	return NULL;
 }
@@ -374,6 +393,8 @@ queue_watch_made(struct queue_watch *watch, enum side to, struct frame *frame)
 		fault(watch, text);
 		return;
 	}
+	if (!client->is_acked)
+		checker_pay(watch->checker, &packet, to);
 	if (client->origin == ORIGIN_HOSTILE)
 		frame->origin = ORIGIN_HOSTILE;
 	client->repeats++;

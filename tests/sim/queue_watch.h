@@ -18,6 +18,7 @@ struct half_open {
 	uint16_t port;
 	uint8_t slot;
 	bool has_ended;
+	bool is_acked;	    /**< it proved itself, and met a full accept ring */
 	enum origin origin; /**< of the SYN */
 	uint32_t isn;
 	uint32_t iss;
