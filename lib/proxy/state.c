@@ -38,10 +38,12 @@ state_seal(uint8_t *bytes, size_t size)
 	memcpy(bytes + size - STATE_CHECKSUM_BYTES, &sum, sizeof(sum));
 }
 
+/* Not one that only its client was heard of, be it reset meanwhile. */
 static bool
 is_kept(const struct worker *w, uint32_t id)
 {
-	return flow_table_is_used(&w->flows, id) && worker_conn(w, id)->state != CONN_UNANSWERED;
+	return flow_table_is_used(&w->flows, id) &&
+	       !(worker_conn(w, id)->flags & CONN_IS_UNANSWERED);
 }
 
 static uint32_t

@@ -608,6 +608,34 @@ test_pitfall_15_old_fin_after_restart(void **state)
 	world_free(after);
 }
 
+/* 13. A flow that only its client was heard of is not kept, reset by it or not, and does not have
+ * the others refused. */
+static void
+test_pitfall_29_stranger_resets(void **state)
+{
+	struct world *before = world_new(&(struct world_options){.backend = {.stray = STRAY_PASS}});
+	struct flow_script f = script(0), stranger = script(2);
+	struct packet packet;
+	struct world *after;
+	struct saved saved;
+
+	(void)state;
+	flow_establish(before, &f);
+	packet = flow_client(&stranger, PACKET_ACK, 1000, 2000);
+	assert_int_equal(world_send(before, SIDE_CLIENT, &packet).reason, REASON_stray_passed);
+	assert_int_equal(world_connections(before), 2);
+	packet = flow_client(&stranger, PACKET_RST, 1000, 0);
+	assert_int_equal(world_send(before, SIDE_CLIENT, &packet).reason, REASON_spliced_reset);
+	assert_int_equal(world_connections(before), 2);
+	saved = save(&before, 1);
+	after = world_after(before, (struct world_options){.backend = {.stray = STRAY_PASS}}, 0);
+	assert_int_equal(restore(&saved, &after, 1, 0).taken, 1);
+	expect_same_life(before, after, &f);
+	free(saved.bytes);
+	world_free(before);
+	world_free(after);
+}
+
 int
 main(void)
 {
@@ -624,6 +652,7 @@ main(void)
 			cmocka_unit_test(test_pitfall_29_cookies_count),
 			cmocka_unit_test(test_held_data_is_repeated),
 			cmocka_unit_test(test_pitfall_15_old_fin_after_restart),
+			cmocka_unit_test(test_pitfall_29_stranger_resets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
