@@ -82,18 +82,56 @@ core_start(struct core *core, uint8_t filler, const struct siphash_key *hash_see
 }
 
 void
-appliance_start(struct appliance *appliance, uint8_t filler)
+appliance_start_workers(struct appliance *appliance)
 {
 	struct siphash_key seed = {dice_roll(appliance->dice), appliance->plan->seed};
 
+	memset(appliance->shared, 0, sizeof(appliance->shared));
+	for (unsigned i = 0; i < appliance->plan->workers; i++) {
+		core_start(&appliance->cores[i], appliance->filler, &seed);
+		appliance->workers[i] = appliance->cores[i].worker;
+	}
+}
+
+static uint64_t
+packets_of(const struct worker *w)
+{
+	const struct worker_counters *counters = worker_counters(w);
+
+	return counters->received[SIDE_CLIENT] + counters->received[SIDE_BACKEND];
+}
+
+void
+appliance_stop_workers(struct appliance *appliance)
+{
+	for (unsigned i = 0; i < appliance->plan->workers; i++) {
+		struct core *core = &appliance->cores[i];
+
+		appliance->packets_before += packets_of(core->worker);
+		core->ticks_at = TICKS_NEVER;
+		free(core->memory);
+	}
+}
+
+bool
+appliance_has_letters(const struct appliance *appliance)
+{
+	for (unsigned i = 0; i < appliance->plan->workers; i++)
+		if (appliance->cores[i].box != NULL)
+			return true;
+	return false;
+}
+
+void
+appliance_start(struct appliance *appliance, uint8_t filler)
+{
+	appliance->filler = filler;
 	for (enum side side = 0; side < SIDE_COUNT; side++)
 		appliance->ports[side] = (struct port){.appliance = appliance, .side = side};
 	queue_watch_init(&appliance->watch, appliance->checker);
-	for (unsigned i = 0; i < appliance->plan->workers; i++) {
+	for (unsigned i = 0; i < appliance->plan->workers; i++)
 		core_listen(&appliance->cores[i], appliance);
-		core_start(&appliance->cores[i], filler, &seed);
-		appliance->workers[i] = appliance->cores[i].worker;
-	}
+	appliance_start_workers(appliance);
 }
 
 void
@@ -160,7 +198,7 @@ check_worker(struct appliance *appliance, const struct worker *w)
 void
 appliance_check_workers(struct appliance *appliance)
 {
-	uint64_t sum = 0, held = 0;
+	uint64_t sum = appliance->packets_before, held = 0;
 
 	for (unsigned i = 0; i < appliance->plan->workers; i++) {
 		sum += check_worker(appliance, appliance->workers[i]);
@@ -229,7 +267,7 @@ appliance_tick(struct appliance *appliance, unsigned number)
 {
 	struct core *core = &appliance->cores[number];
 
-	if (core_wakes_at(core) > appliance->clock->now)
+	if (core_wakes_at(core) > appliance->clock->now || appliance->saved != NULL)
 		return;
 	sluice_tick(core->worker, appliance->clock->now, TICK_BUDGET);
 	appliance_watch_call(appliance);

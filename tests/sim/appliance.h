@@ -62,12 +62,24 @@ struct appliance {
 	struct backend_shared shared[BACKENDS];
 	struct queue_watch watch;
 	int lent;
+	uint64_t packets_before; /**< taken by workers of before a restart */
+	uint8_t filler;
+	uint8_t *saved; /**< their state, while there are no workers; else NULL */
+	size_t saved_size;
 };
 
 /** plan, clock, dice, checker and snapshot are set. filler: what the memory holds before, which
  * must make no difference. */
 void appliance_start(struct appliance *appliance, uint8_t filler);
 void appliance_fini(struct appliance *appliance);
+
+/** For restart.c: the workers stop, and give their memory back; new ones begin, empty. Meanwhile
+ * what arrives is lost. */
+void appliance_stop_workers(struct appliance *appliance);
+void appliance_start_workers(struct appliance *appliance);
+
+/** True while the operator waits for an answer. */
+bool appliance_has_letters(const struct appliance *appliance);
 
 /** A frame arrives at a port; context is a struct port. */
 void appliance_receive(void *context, struct frame *frame);

@@ -30,11 +30,18 @@ frames_shift(struct frames *frames, unsigned count)
 	memmove(frames->at, frames->at + count, frames->count * sizeof(frames->at[0]));
 }
 
-void
-frames_fini(struct frames *frames)
+static void
+frames_lose(struct frames *frames)
 {
 	for (unsigned i = 0; i < frames->count; i++)
 		frame_free(frames->at[i]);
+	frames->count = 0;
+}
+
+void
+frames_fini(struct frames *frames)
+{
+	frames_lose(frames);
 	free(frames->at);
 }
 
@@ -192,6 +199,10 @@ box_take(struct box *box)
 
 	if (count == 0)
 		return;
+	if (box->core->appliance->saved != NULL) {
+		frames_lose(&box->frames);
+		return;
+	}
 	for (unsigned i = 0; i < count; i++)
 		burst_add(&taken, box->frames.at[i], box->core->appliance->plan->nic_verifies);
 	frames_shift(&box->frames, count);
@@ -258,6 +269,10 @@ port_poll(struct port *port)
 	struct appliance *appliance = port->appliance;
 	unsigned count = port->frames.count < BURST_MAX ? port->frames.count : BURST_MAX;
 
+	if (appliance->saved != NULL) {
+		frames_lose(&port->frames);
+		return;
+	}
 	for (unsigned i = 0; i < count; i++) {
 		struct frame *frame = port->frames.at[i];
 		struct box *box = &appliance->cores[owner_of(port, frame)].boxes[port->side];

@@ -152,7 +152,7 @@ may_be_silent(const struct checker *checker, const struct round *round,
 
 	if (!round->is_proved)
 		return round->was_refused;
-	if (round->met_overflow || round->was_reset || round->was_flushed)
+	if (round->met_overflow || round->was_reset || round->was_flushed || round->was_forgotten)
 		return true;
 	if (round->was_admitted)
 		return has_second_socket(checker, round, app);
@@ -224,6 +224,19 @@ checker_flushed(struct checker *checker, unsigned slot)
 		if (checker->rounds[client].is_under_way &&
 				checker->plan->client[client].slot == slot)
 			checker->rounds[client].was_flushed = true;
+}
+
+void
+checker_forgotten(struct checker *checker)
+{
+	for (unsigned client = 0; client < checker->plan->clients; client++) {
+		struct round *round = &checker->rounds[client];
+
+		round->was_forgotten |= !round->was_admitted;
+		for (unsigned i = 0; i < ANSWERS_MAX; i++)
+			round->answers[i].was_cookie = true;
+	}
+	egress_watch_set(&checker->egress, &checker->version->egress, checker->plan->workers);
 }
 
 /* Nothing but a RST reaches a backend from who has not proved itself. */

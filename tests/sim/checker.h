@@ -13,6 +13,7 @@
  *   - Its proof was lost again and again until its entry expired, or SYN-ACKs were not repeated for
  *     want of a budget.
  *   - Its proofs met a full ring or table.
+ *   - A restart forgot its entry, so nobody repeats its SYN-ACK.
  *   - A RST to it was lost, behind which Sluice forgets the connection.
  *   - The operator flushed its backend.
  *   - Its backend aborted and the RST was lost, while a late copy of the SYN had opened a second
@@ -56,12 +57,13 @@ struct round {
 	bool has_timestamps;
 	ticks_t proved_at;
 	bool was_admitted;
-	bool met_overflow; /**< a proof was turned away for want of room */
-	bool was_refused;  /**< a SYN was */
-	bool was_reset;	   /**< a RST was sent to the client */
-	bool has_left;	   /**< the client's own RST ended its syn queue entry */
-	bool was_stray;	   /**< reset as a stray, since nothing it sent proved it */
-	bool was_flushed;  /**< its backend was, while it was under way */
+	bool met_overflow;  /**< a proof was turned away for want of room */
+	bool was_refused;   /**< a SYN was */
+	bool was_reset;	    /**< a RST was sent to the client */
+	bool has_left;	    /**< the client's own RST ended its syn queue entry */
+	bool was_stray;	    /**< reset as a stray, since nothing it sent proved it */
+	bool was_forgotten; /**< half open, by a restart */
+	bool was_flushed;   /**< its backend was, while it was under way */
 	unsigned answer_count;
 	struct answer answers[ANSWERS_MAX];
 	unsigned old_sockets;	     /**< answers that the backend gave from an old connection */
@@ -105,6 +107,9 @@ void checker_end(struct checker *checker, unsigned client, const struct applicat
 
 /** Told by the operator: all of a backend's clients are flushed. */
 void checker_flushed(struct checker *checker, unsigned slot);
+
+/** A restart forgot all half-open clients: only their cookies prove them now. */
+void checker_forgotten(struct checker *checker);
 
 /* Seen at Sluice. */
 

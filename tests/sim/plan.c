@@ -12,6 +12,7 @@
 #define ANNOUNCED_WSCALE_MAX 9
 
 #define DICE_EGRESS 0x65677265
+#define DICE_RESTARTS 0x72657374
 
 /* Reloads and orders come while clients begin, a flood goes on, and SYN-ACKs are repeated. */
 #define OPERATOR_S 60
@@ -378,6 +379,20 @@ draw_egress(struct plan *plan, bool is_tight)
 	}
 }
 
+/* Where no frame gets lost, none is lost to a silence either. */
+static void
+draw_restarts(struct plan *plan)
+{
+	struct dice dice = {plan->seed ^ DICE_RESTARTS};
+
+	plan->restart_count = dice_below(&dice, RESTARTS_MAX + 1);
+	for (unsigned i = 0; i < plan->restart_count; i++)
+		plan->restarts[i] = (struct restart){
+				.at = plan->start + draw_ms(&dice, 0, OPERATOR_S * 1000),
+				.silence = plan->is_clean ? 0 : draw_ms(&dice, 0, 900),
+		};
+}
+
 void
 plan_draw(struct plan *plan, enum world world, uint64_t seed)
 {
@@ -387,6 +402,8 @@ plan_draw(struct plan *plan, enum world world, uint64_t seed)
 	draw_mixed(plan, &dice);
 	if (worlds[world].draw != NULL)
 		worlds[world].draw(plan, &dice);
+	if (world == WORLD_OPERATOR)
+		draw_restarts(plan);
 	draw_egress(plan,
 			world == WORLD_HOSTILE || world == WORLD_OPERATOR || world == WORLD_MIXED);
 	/* Their pauses are as long as a frame of this very world may live. */

@@ -104,6 +104,14 @@ struct order {
 };
 
 #define ORDERS_MAX 4
+
+/** A warm restart. */
+struct restart {
+	ticks_t at;
+	ticks_t silence; /**< between the old workers and the new ones; what comes then is lost */
+};
+
+#define RESTARTS_MAX 3
 #define WORKERS_MAX 2
 
 struct plan {
@@ -131,6 +139,8 @@ struct plan {
 	struct version versions[VERSIONS_MAX];
 	unsigned order_count;
 	struct order orders[ORDERS_MAX];
+	unsigned restart_count;
+	struct restart restarts[RESTARTS_MAX];
 
 	struct backend_plan backends[BACKENDS];
 	unsigned clients;

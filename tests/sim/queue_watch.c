@@ -120,7 +120,7 @@ queue_watch_call(struct queue_watch *watch, struct worker *const *workers, unsig
 	}
 	watch->has_evicted = evicted != watch->evicted;
 	watch->evicted = evicted;
-	watch->checker->has_evicted = evicted != 0;
+	watch->checker->has_evicted |= evicted != 0;
 	for (unsigned slot = 0; slot < BACKENDS; slot++) {
 		if (shared[slot].syn != found[slot].entries)
 			fault(watch, "the count of half-open clients is not theirs");
@@ -399,6 +399,14 @@ queue_watch_made(struct queue_watch *watch, enum side to, struct frame *frame)
 		frame->origin = ORIGIN_HOSTILE;
 	client->repeats++;
 	client->sent_at = watch->checker->clock->now;
+}
+
+void
+queue_watch_forget(struct queue_watch *watch)
+{
+	for (unsigned i = 0; i < watch->count; i++)
+		watch->clients[i].has_ended = true;
+	watch->evicted = 0;
 }
 
 void

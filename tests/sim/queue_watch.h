@@ -54,6 +54,9 @@ void queue_watch_taken(struct queue_watch *watch, const struct worker *w, const 
 /** A packet that a worker made; a SYN-ACK repeated to an attacker is the attacker's packet. */
 void queue_watch_made(struct queue_watch *watch, enum side to, struct frame *frame);
 
+/** A restart forgot all half-open clients. */
+void queue_watch_forget(struct queue_watch *watch);
+
 /** A row of a listing of half-open clients, from a worker that has counted so many. */
 void queue_watch_row(struct queue_watch *watch, const struct inspect_row *row);
 

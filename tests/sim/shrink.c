@@ -75,6 +75,15 @@ fewer_orders(struct plan *plan, unsigned i)
 }
 
 static bool
+fewer_restarts(struct plan *plan, unsigned i)
+{
+	if (i >= plan->restart_count)
+		return false;
+	plan->restarts[i] = plan->restarts[--plan->restart_count];
+	return true;
+}
+
+static bool
 fewer_faults(struct plan *plan, unsigned i)
 {
 	if (i >= plan->fault_count)
@@ -141,6 +150,7 @@ static const struct {
 		{without_attack, 5},
 		{fewer_versions, VERSIONS_MAX},
 		{fewer_orders, ORDERS_MAX},
+		{fewer_restarts, RESTARTS_MAX},
 		{fewer_faults, FAULTS_MAX},
 		{better_cable, 4 * CABLES},
 		{simpler_sluice, 5},

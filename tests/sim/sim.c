@@ -9,6 +9,7 @@
 #include "host_server.h"
 #include "hostile.h"
 #include "operator.h"
+#include "restart.h"
 
 /* Longer than any host stays silent that has something to say. */
 #define OPEN_MAX (60 * TICKS_PER_S)
@@ -145,6 +146,7 @@ sluice_begin(struct sim *sim, uint8_t filler)
 	};
 	operator_start(&sim->operator);
 	appliance_start(&sim->appliance, filler);
+	restart_start(&sim->appliance);
 }
 
 static void
@@ -186,6 +188,8 @@ half_open_max(const struct plan *plan)
 static void
 check_quiet(struct sim *sim, ticks_t quiet)
 {
+	if (sim->appliance.saved != NULL)
+		return;
 	if (quiet > OPEN_MAX && appliance_open(&sim->appliance) > abnormal_rounds(sim))
 		checker_fault(&sim->checker, -1, "closed connections count as open");
 	if (quiet > half_open_max(&sim->plan))
