@@ -1,11 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "harness.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <x86intrin.h>
+
+#ifdef __clang__
+#define COMPILER "clang " __clang_version__
+#else
+#define COMPILER "gcc " __VERSION__
+#endif
+#if SLUICE_TEST_CHECKS
+#define BUILD_KIND ", test_checks"
+#else
+#define BUILD_KIND ""
+#endif
 
 static bool
 packet_get(void *context, struct pkt *pkt)
@@ -34,12 +47,15 @@ packet_drop(void *context, struct pkt *pkt)
 void *
 memory_new(size_t size)
 {
-	void *memory = aligned_alloc(1 << 21, (size + (1 << 21) - 1) & ~((size_t)(1 << 21) - 1));
+	const size_t page = (size_t)1 << 21, whole = (size + page - 1) & ~(page - 1);
+	void *memory = aligned_alloc(page, whole);
 
 	if (memory == NULL) {
 		fprintf(stderr, "bench: no memory for %zu bytes\n", size);
 		exit(1);
 	}
+	madvise(memory, whole, MADV_HUGEPAGE);
+	memset(memory, 0, whole);
 	return memory;
 }
 
@@ -72,25 +88,69 @@ backend(const char *address, unsigned version, const struct options *options)
 	return config;
 }
 
-void
-bench_init(struct bench *b, const struct options *options)
+/* The backends beyond the first two, each with an address of its own. */
+static struct backend_config
+backend_more(unsigned slot, const struct options *options)
 {
+	struct backend_config config = backend("10.0.0.2", 4, options);
+
+	config.slot = (uint16_t)slot;
+	config.address = ip_addr_from_ip4(htonl((10u << 24 | 64u << 16) + slot));
+	return config;
+}
+
+static const struct snapshot *
+snapshot_new(const struct options *options)
+{
+	struct snapshot *snapshot = snapshot_init(
+			memory_new(snapshot_memsize(options->backends)), options->backends, 1, 1);
+	struct backend_config config = backend("10.0.0.2", 4, options);
+
+	snapshot_insert(snapshot, &config);
+	config = backend("fd00::2", 6, options);
+	snapshot_insert(snapshot, &config);
+	for (unsigned slot = BACKENDS_LEAST; slot < options->backends; slot++) {
+		config = backend_more(slot, options);
+		snapshot_insert(snapshot, &config);
+	}
+	return snapshot;
+}
+
+void
+bench_init(struct bench *b, const struct options *given)
+{
+	struct options options = *given;
+
+	if (options.connections == 0)
+		options.connections = 1024;
+	if (options.syn_entries == 0)
+		options.syn_entries = 1024;
+	if (options.backlog == 0)
+		options.backlog = BACKLOG_ENDLESS;
+	if (options.frame_bytes == 0)
+		options.frame_bytes = FRAME_BYTES;
+	if (options.backends == 0)
+		options.backends = BACKENDS_LEAST;
+
 	struct sluice_limits limits = {
-			options->connections, options->connections, 2, options->syn_entries, 4096};
-	struct snapshot *snapshot = snapshot_init(memory_new(snapshot_memsize(2)), 2, 1, 1);
-	struct backend_config ip4 = backend("10.0.0.2", 4, options),
-			      ip6 = backend("fd00::2", 6, options);
+			.connections = options.connections,
+			.connections_ip6 = 1024,
+			.backends = options.backends,
+			.syn_entries = options.syn_entries,
+			.early_packets = 4096,
+	};
 
 	memset(b, 0, sizeof(*b));
-	snapshot_insert(snapshot, &ip4);
-	snapshot_insert(snapshot, &ip6);
-	b->snapshot = snapshot;
+	b->snapshot = snapshot_new(&options);
+	b->shared = memory_new(options.backends * sizeof(*b->shared));
 	b->now = UINT64_C(1700000000) * TICKS_PER_S;
-	b->frames = memory_new((size_t)BUFFERS * FRAME_BYTES);
-	b->originals = memory_new((size_t)BUFFERS * FRAME_BYTES);
+	b->frame_bytes = options.frame_bytes;
+	b->frames = memory_new(BUFFERS * b->frame_bytes);
+	b->originals = memory_new(BUFFERS * b->frame_bytes);
 	b->lengths = memory_new(BUFFERS * sizeof(*b->lengths));
 	b->sides = memory_new(BUFFERS * sizeof(*b->sides));
-	b->worker = sluice_worker_init(memory_new(sluice_worker_memsize(&limits)), &limits,
+	b->memory = sluice_worker_memsize(&limits);
+	b->worker = sluice_worker_init(memory_new(b->memory), &limits,
 			&(struct sluice_env){
 					.context = b,
 					.packet_get = packet_get,
@@ -111,6 +171,7 @@ bench_fini(struct bench *b)
 	free(b->lengths);
 	free(b->sides);
 	free(b->worker);
+	free(b->shared);
 	free((void *)(uintptr_t)b->snapshot);
 }
 
@@ -119,13 +180,13 @@ bench_place(struct bench *b, unsigned i, enum side from, const struct packet *pa
 {
 	b->sides[i] = from;
 	b->lengths[i] = (uint32_t)packet_write(
-			packet, b->originals + (size_t)i * FRAME_BYTES, FRAME_BYTES);
+			packet, b->originals + i * b->frame_bytes, b->frame_bytes);
 }
 
 void
 bench_restore(struct bench *b)
 {
-	memcpy(b->frames, b->originals, (size_t)BUFFERS * FRAME_BYTES);
+	memcpy(b->frames, b->originals, BUFFERS * b->frame_bytes);
 }
 
 uint64_t
@@ -140,9 +201,9 @@ bench_run(struct bench *b, unsigned first, unsigned count, unsigned burst_size)
 		for (unsigned j = 0; j < burst.count; j++) {
 			struct pkt *pkt = &burst.pkts[j];
 
-			pkt->data = b->frames + (size_t)(first + i + j) * FRAME_BYTES;
+			pkt->data = b->frames + (first + i + j) * b->frame_bytes;
 			pkt->len = b->lengths[first + i + j];
-			pkt->tailroom = (uint16_t)(FRAME_BYTES - pkt->len);
+			pkt->tailroom = (uint16_t)(b->frame_bytes - pkt->len);
 			pkt->csum = PKT_CSUM_UNKNOWN;
 			pkt->kind = PKT_UNPARSED;
 			pkt->reason = REASON_NONE;
@@ -152,10 +213,23 @@ bench_run(struct bench *b, unsigned first, unsigned count, unsigned burst_size)
 	return __rdtsc() - begin;
 }
 
+double
+bench_round(struct bench *b, unsigned burst_size)
+{
+	bench_restore(b);
+	return (double)bench_run(b, 0, BUFFERS, burst_size) / BUFFERS;
+}
+
+uint64_t
+bench_count(const struct bench *b, enum reason reason)
+{
+	return worker_counters(b->worker)->reasons[reason];
+}
+
 void
 bench_expect(const struct bench *b, const char *name, enum reason reason, uint64_t count)
 {
-	uint64_t found = worker_counters(b->worker)->reasons[reason];
+	uint64_t found = bench_count(b, reason);
 
 	if (found == count)
 		return;
@@ -172,15 +246,24 @@ compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* Cycles per step of a scalar loop that waits for its own multiplication; the quickest of some
+ * tries, so that an interruption doesn't count. */
 static double
 calibrate(void)
 {
-	uint64_t x = 1, begin = __rdtsc();
+	const unsigned tries = 8, steps = 500000;
+	uint64_t x = 1, least = UINT64_MAX;
 
-	for (unsigned i = 0; i < 10000000; i++)
-		x = x * UINT64_C(6364136223846793005) + 1442695040888963407 + (x >> 33);
+	for (unsigned i = 0; i < tries; i++) {
+		uint64_t begin = __rdtsc();
+
+		for (unsigned j = 0; j < steps; j++)
+			x = x * UINT64_C(6364136223846793005) + 1442695040888963407 + (x >> 33);
+		begin = __rdtsc() - begin;
+		least = begin < least ? begin : least;
+	}
 	/* Kept from the optimiser by being used. */
-	return (double)(__rdtsc() - begin) / 1e7 + (double)(x == 0);
+	return (double)least / steps + (double)(x == 0);
 }
 
 static double
@@ -188,26 +271,80 @@ tsc_hz(void)
 {
 	struct timespec a, b;
 	uint64_t begin = __rdtsc();
+	double ns;
 
 	clock_gettime(CLOCK_MONOTONIC, &a);
-	do
+	do {
 		clock_gettime(CLOCK_MONOTONIC, &b);
-	while ((b.tv_sec - a.tv_sec) * 1000000000L + b.tv_nsec - a.tv_nsec < 50000000L);
-	return (double)(__rdtsc() - begin) * 20;
+		ns = (double)(b.tv_sec - a.tv_sec) * 1e9 + (double)(b.tv_nsec - a.tv_nsec);
+	} while (ns < 5e7);
+	return (double)(__rdtsc() - begin) * 1e9 / ns;
+}
+
+/* The processor as the kernel calls it, without anything that JSON would need to escape. */
+static void
+cpu_name(char *name, size_t size)
+{
+	FILE *file = fopen("/proc/cpuinfo", "r");
+	char text[256], *value;
+
+	snprintf(name, size, "unknown");
+	while (file != NULL && fgets(text, sizeof(text), file) != NULL) {
+		value = strchr(text, ':');
+		if (strncmp(text, "model name", strlen("model name")) != 0 || value == NULL)
+			continue;
+		value += strspn(value, ": \t");
+		value[strcspn(value, "\n\"\\")] = '\0';
+		snprintf(name, size, "%s", value);
+		break;
+	}
+	if (file != NULL)
+		fclose(file);
+}
+
+static struct {
+	double hz;
+	char cpu[128];
+} machine;
+
+void
+bench_begin(void)
+{
+	machine.hz = tsc_hz();
+	cpu_name(machine.cpu, sizeof(machine.cpu));
+}
+
+static void
+parameter(const char *name, uint64_t value)
+{
+	if (value != 0)
+		printf(", \"%s\": %llu", name, (unsigned long long)value);
+}
+
+static void
+figures(const char *name, const double *sorted, unsigned rounds, double scale)
+{
+	printf(", \"%s\": {\"median\": %.1f, \"min\": %.1f, \"max\": %.1f}", name,
+			sorted[rounds / 2] * scale, sorted[0] * scale, sorted[rounds - 1] * scale);
 }
 
 void
-bench_report(const char *name, double *cycles, unsigned rounds, unsigned burst,
-		uint32_t connections)
+bench_report(const struct line *line, double *cycles, unsigned rounds)
 {
-	double hz = tsc_hz(), median;
-
 	qsort(cycles, rounds, sizeof(*cycles), compare);
-	median = cycles[rounds / 2];
-	printf("{\"name\": \"%s\", \"burst\": %u, \"connections\": %u, \"rounds\": %u, "
-	       "\"cycles\": {\"median\": %.1f, \"min\": %.1f, \"max\": %.1f}, \"ns\": %.1f, "
-	       "\"pps\": %.0f, \"calibration\": %.2f}\n",
-			name, burst, connections, rounds, median, cycles[0], cycles[rounds - 1],
-			median / hz * 1e9, hz / median, calibrate());
+	printf("{\"name\": \"%s\", \"parameters\": {\"buffers\": %u", line->name,
+			line->burst != 0 ? BUFFERS : 1);
+	parameter("burst", line->burst);
+	parameter("connections", line->connections);
+	parameter("payload", line->payload);
+	parameter("backends", line->backends);
+	parameter("memory_bytes", line->memory);
+	printf("}, \"rounds\": %u", rounds);
+	figures("cycles", cycles, rounds, 1);
+	figures("ns", cycles, rounds, 1e9 / machine.hz);
+	printf(", \"pps\": %.0f, \"calibration\": %.2f, \"tsc_mhz\": %.0f, \"cpu\": \"%s\", "
+	       "\"build\": \"sluice %s, %s%s\"}\n",
+			machine.hz / cycles[rounds / 2], calibrate(), machine.hz / 1e6, machine.cpu,
+			SLUICE_VERSION, COMPILER, BUILD_KIND);
 	fflush(stdout);
 }
