@@ -19,8 +19,8 @@ import statistics
 import time
 
 import control
-from lab import (BUILD, ECHO_PORT, FAMILY_NAME, OTHER_CPUS, ROUTER_OUTER, SERVER, SPARE_PORT, expect,
-  expect_equal, wait_until)
+from lab import (BUILD, ECHO_PORT, FAMILY_NAME, OTHER_CPUS, ROUTER_OUTER, SERVER, SPARE_PORT, WEB_PORT,
+  expect, expect_equal, wait_until)
 
 GENERATOR = BUILD / "tests" / "lab" / "battery"
 RATE = 30000  # packets per second
@@ -47,11 +47,11 @@ SYNPROXY = f"""
 table inet battery {{
   chain before {{
     type filter hook prerouting priority raw;
-    tcp dport {{ {ECHO_PORT}, {SPARE_PORT} }} tcp flags & (fin | syn | rst | ack) == syn notrack
+    tcp dport {{ {WEB_PORT}, {ECHO_PORT}, {SPARE_PORT} }} tcp flags & (fin | syn | rst | ack) == syn notrack
   }}
   chain forward {{
     type filter hook forward priority filter;
-    tcp dport {{ {ECHO_PORT}, {SPARE_PORT} }} ct state invalid,untracked synproxy mss 1460 wscale 7 timestamp sack-perm
+    tcp dport {{ {WEB_PORT}, {ECHO_PORT}, {SPARE_PORT} }} ct state invalid,untracked synproxy mss 1460 wscale 7 timestamp sack-perm
     ct state invalid drop
   }}
 }}
