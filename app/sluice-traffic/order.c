@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "keys.h"
+#include "../sluice/keys.h"
 
 #define COUNT_MAX 16777216 /* testpmd keeps a whole capture in memory */
 
