@@ -407,14 +407,17 @@ enum reason
 connect_answer_again(struct worker *w, uint32_t id, struct pkt *pkt)
 {
 	const struct conn *conn = worker_conn(w, id);
+	const struct conn_setup *setup = &w->setups[id];
+	uint32_t seq = pkt->seq + conn->seq_delta;
 
 	/* Only while the backend, lacking our ACK, has sent nothing else; and not for a second
-	 * socket, which a late copy of the SYN opened behind the end of the first. */
-	if (!close_is_open((enum conn_state)conn->state) ||
-			pkt->seq + 1 + conn->seq_delta != conn->leg[SIDE_BACKEND].snd_nxt ||
+	 * socket, which a late copy of the SYN opened behind the end of the first, even if a stray
+	 * segment made it say where it is. */
+	if (!close_is_open((enum conn_state)conn->state) || seq != setup->iss ||
+			seq + 1 != conn->leg[SIDE_BACKEND].snd_nxt ||
 			seq_after(pkt->ack, conn->leg[SIDE_CLIENT].snd_nxt))
 		return REASON_syn_ack_outside;
-	connect_acknowledge(conn, &w->setups[id], pkt);
+	connect_acknowledge(conn, setup, pkt);
 	return REASON_backend_connected_again;
 }
 

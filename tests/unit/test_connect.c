@@ -101,6 +101,27 @@ test_lost_ack(void **state)
 	world_free(w);
 }
 
+/* 2b. A late copy of the SYN opens a second socket at the backend, which answers something by a
+ * bare ACK in its own numbers: its SYN-ACK is not acknowledged, though it fits what was sent last.
+ */
+static void
+test_second_socket(void **state)
+{
+	struct world *w = world_new(&(struct world_options){0});
+	struct flow_script f = flow_script_default(4, 40000);
+	struct packet ack, synack;
+
+	(void)state;
+	flow_establish(w, &f);
+	f.backend_isn += 5000;
+	ack = flow_backend(&f, PACKET_ACK, f.backend_isn + 1, f.client_isn + 1);
+	assert_int_equal(world_send(w, SIDE_BACKEND, &ack).reason, REASON_spliced);
+	synack = flow_synack(&f);
+	assert_int_equal(world_send(w, SIDE_BACKEND, &synack).reason, REASON_syn_ack_outside);
+	world_nothing_emitted(w);
+	world_free(w);
+}
+
 /* 3. PITFALLS 12: a refusing backend's RST reaches the client, at exactly its RCV.NXT; others
  * don't. */
 static void
@@ -421,6 +442,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(test_established),
 			cmocka_unit_test(test_lost_ack),
+			cmocka_unit_test(test_second_socket),
 			cmocka_unit_test(test_pitfall_12_refused),
 			cmocka_unit_test(test_pitfall_12_silent),
 			cmocka_unit_test(test_pitfall_12_old_socket),
