@@ -205,6 +205,8 @@ flush_syn(struct worker *w, struct inspect *letter, uint32_t id)
 	config = syn_config(w, id);
 	if (config->slot != letter->slot)
 		return;
+	/* Its ACK may be under way; the cookie of an entry that is gone lives on. */
+	half_open_cookie_sent(w, config);
 	half_open_remove(w, id, config);
 	letter->affected++;
 }

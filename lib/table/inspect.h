@@ -21,7 +21,8 @@ enum inspect_kind {
 	INSPECT_CONNECTIONS, /**< list connections in any state, also those in the accept ring */
 	INSPECT_TUPLE,	     /**< what is known about one tuple: its half-open client, then its
 				  connection */
-	INSPECT_FLUSH,	     /**< forget half-open clients of slot, reset its connections */
+	INSPECT_FLUSH,	     /**< forget half-open clients of slot, which their cookies
+				  still let in, and reset its connections */
 	INSPECT_PROFILES,    /**< list what was learned of each configured backend */
 };
 

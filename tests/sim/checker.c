@@ -221,8 +221,7 @@ void
 checker_flushed(struct checker *checker, unsigned slot)
 {
 	for (unsigned client = 0; client < checker->plan->clients; client++)
-		if (checker->rounds[client].is_under_way &&
-				checker->plan->client[client].slot == slot)
+		if (checker->plan->client[client].slot == slot)
 			checker->rounds[client].was_flushed = true;
 }
 
@@ -318,7 +317,8 @@ is_proof(const struct round *round, const struct packet *packet)
 }
 
 /* While the cookie is good, which counts as long as its ACKs are checked for one; or while there
- * is an entry, which even under pressure stays for two repetitions. */
+ * is an entry, which even under pressure stays for two repetitions, and leaves its cookie behind
+ * when it is flushed. */
 static bool
 is_good_proof(const struct checker *checker, const struct round *round, const struct packet *packet,
 		enum reason reason)
@@ -327,7 +327,7 @@ is_good_proof(const struct checker *checker, const struct round *round, const st
 	unsigned retries = plan_least_retries(checker->plan);
 	ticks_t entry_life, age;
 
-	if (answer == NULL || round->was_flushed || !is_proof(round, packet))
+	if (answer == NULL || !is_proof(round, packet))
 		return false;
 	if (retries > RETRIES_ENOUGH)
 		retries = RETRIES_ENOUGH;

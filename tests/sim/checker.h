@@ -63,7 +63,7 @@ struct round {
 	bool has_left;	    /**< the client's own RST ended its syn queue entry */
 	bool was_stray;	    /**< reset as a stray, since nothing it sent proved it */
 	bool was_forgotten; /**< half open, by a restart */
-	bool was_flushed;   /**< its backend was, while it was under way */
+	bool was_flushed;   /**< its backend was, since it began */
 	unsigned answer_count;
 	struct answer answers[ANSWERS_MAX];
 	unsigned old_sockets;	     /**< answers that the backend gave from an old connection */

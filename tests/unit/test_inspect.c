@@ -338,6 +338,32 @@ test_flush(void **state)
 	world_free(w);
 }
 
+/* 6b. A half-open client whose ACK is under way during a flush is not left to believe in a
+ * connection that nobody knows: its cookie is as good as if there had never been an entry. */
+static void
+test_flushed_half_open_gets_in(void **state)
+{
+	struct world *w = world_new(&(struct world_options){.mode = WORLD_MODE_1});
+	struct inspect *letter = letter_new(INSPECT_FLUSH, 0, 1);
+	struct flow_script f = client(4, 0);
+	struct packet ack, synack;
+
+	(void)state;
+	flow_send_syn(w, &f);
+	ack = flow_ack(&f);
+	w->box = letter;
+	world_pass(w, TICKS_PER_S / 10);
+	assert_true(letter->done);
+	assert_int_equal(letter->affected, 1);
+	assert_int_equal(w->shared[0].syn, 0);
+	assert_int_equal(world_send(w, SIDE_CLIENT, &ack).reason, REASON_ack_connecting);
+	assert_int_equal(world_counter(w, 0, COUNTER_SyncookiesRecv), 1);
+	synack = flow_synack(&f);
+	assert_int_equal(world_send(w, SIDE_BACKEND, &synack).reason, REASON_backend_connected);
+	free(letter);
+	world_free(w);
+}
+
 /* 7. Profiles: a row for each configured backend, page by page or one alone; of what its worker
  * learned, and nothing of an earlier backend in its slot. */
 static void
@@ -402,6 +428,7 @@ main(void)
 			cmocka_unit_test(test_bounded),
 			cmocka_unit_test(test_tuple),
 			cmocka_unit_test(test_flush),
+			cmocka_unit_test(test_flushed_half_open_gets_in),
 			cmocka_unit_test(test_profiles),
 	};
 
