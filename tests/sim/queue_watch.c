@@ -86,7 +86,7 @@ check_limits(struct queue_watch *watch, unsigned slot, uint32_t accept)
 		fault(watch, "syn queue beyond its limit");
 	if (accept > accept_limit(queues) + 1 && accept > watch->accept[slot])
 		fault(watch, "accept ring beyond its limit");
-	if (before >= syn_limit(queues) || syn >= syn_limit(queues))
+	if (watch->most[slot] >= syn_limit(queues))
 		watch->full_at[slot] = watch->checker->clock->now;
 }
 
@@ -100,19 +100,37 @@ evicted_by(const struct worker *w)
 	return evicted;
 }
 
+/* Entries that make way, and those of SYNs that are refused in the end, go in the midst of SYNs;
+ * all others go before the first one. */
+static uint64_t
+left_by(const struct worker *w)
+{
+	return evicted_by(w) + worker_counters(w)->reasons[REASON_syn_egress_limited];
+}
+
+/* The longest that a queue may have been in the last call, of whose entries so many left. */
+static uint32_t
+most_of(const struct queue_watch *watch, unsigned slot, uint32_t left)
+{
+	uint32_t before = watch->before[slot], syn = watch->syn[slot] + left;
+
+	return before > syn ? before : syn;
+}
+
 void
 queue_watch_call(struct queue_watch *watch, struct worker *const *workers, unsigned count,
 		const struct backend_shared *shared)
 {
 	struct half_open_count found[BACKENDS] = {{0, 0}};
 	uint32_t entries_max = watch->checker->plan->syn_entries;
-	uint64_t evicted = 0;
+	uint64_t evicted = 0, left = 0;
 
 	watch->is_crowded = false;
 	for (unsigned i = 0; i < count; i++) {
 		uint32_t entries = tables_count(workers[i], found);
 
 		evicted += evicted_by(workers[i]);
+		left += left_by(workers[i]);
 		if (entries > entries_max)
 			fault(watch, "more half-open clients than there is memory for");
 		if (entries >= entries_max - entries_max / 4)
@@ -128,9 +146,11 @@ queue_watch_call(struct queue_watch *watch, struct worker *const *workers, unsig
 			fault(watch, "the count of young half-open clients is not theirs");
 		watch->before[slot] = watch->syn[slot];
 		watch->syn[slot] = shared[slot].syn;
+		watch->most[slot] = most_of(watch, slot, (uint32_t)(left - watch->left));
 		check_limits(watch, slot, shared[slot].accept);
 		watch->accept[slot] = shared[slot].accept;
 	}
+	watch->left = left;
 }
 
 static unsigned
@@ -256,14 +276,12 @@ may_send_cookie(const struct queue_watch *watch, unsigned slot, bool is_known)
 {
 	const struct queue_settings *queues = settings_of(watch, slot);
 	uint32_t limit = syn_limit(queues);
-	uint32_t most = watch->before[slot] > watch->syn[slot] ? watch->before[slot]
-							       : watch->syn[slot];
 
 	if (queues->syncookies == 2 || is_known || watch->has_evicted)
 		return true;
 	if (queues->syncookies == 0)
 		return false;
-	return watch->is_crowded || most >= limit - limit / 4 ||
+	return watch->is_crowded || watch->most[slot] >= limit - limit / 4 ||
 	       watch->checker->clock->now - watch->full_at[slot] <= HOLD;
 }
 
@@ -275,10 +293,9 @@ syn_fault(const struct queue_watch *watch, unsigned slot, enum reason reason, bo
 	bool is_old = queues->rules == QUEUE_RULES_LINUX_2_6 ||
 		      queues->rules == QUEUE_RULES_LINUX_4_4;
 	bool is_accept_full = watch->accept[slot] > accept_limit(queues);
-	uint32_t most = watch->before[slot] > watch->syn[slot] ? watch->before[slot]
-							       : watch->syn[slot];
 	/* Who made way in the same call was still counted at that moment. */
-	bool is_full = most >= syn_limit(queues) || watch->is_crowded || watch->has_evicted;
+	bool is_full = watch->most[slot] >= syn_limit(queues) || watch->is_crowded ||
+		       watch->has_evicted;
 
 	switch (reason) {
 	case REASON_syn_draining:
@@ -290,7 +307,8 @@ syn_fault(const struct queue_watch *watch, unsigned slot, enum reason reason, bo
 				       ? NULL
 				       : "SYN refused though the syn queue has room, or cookies";
 	case REASON_syn_reserved:
-		return queues->syncookies == 0 && (is_reserved(queues, most) || watch->has_evicted)
+		return queues->syncookies == 0 && (is_reserved(queues, watch->most[slot]) ||
+								  watch->has_evicted)
 				       ? NULL
 				       : "SYN refused though nothing is reserved";
 	case REASON_syn_queued:
@@ -407,6 +425,7 @@ queue_watch_forget(struct queue_watch *watch)
 	for (unsigned i = 0; i < watch->count; i++)
 		watch->clients[i].has_ended = true;
 	watch->evicted = 0;
+	watch->left = 0;
 }
 
 void

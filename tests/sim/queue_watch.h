@@ -33,9 +33,11 @@ struct queue_watch {
 	struct half_open *clients;
 	uint32_t before[BACKENDS]; /**< syn, at the end of the call before the last */
 	uint32_t syn[BACKENDS];	   /**< the same of the last */
+	uint32_t most[BACKENDS];   /**< the same in the middle of the last call, at most */
 	uint32_t accept[BACKENDS];
 	ticks_t full_at[BACKENDS]; /**< when the queue was last seen full; 0: never */
 	uint64_t evicted;	   /**< entries that made way, all in all */
+	uint64_t left;		   /**< those, and SYNs refused for want of a budget */
 	bool has_evicted;	   /**< in the last call */
 	bool is_crowded;	   /**< a worker's table of half-open clients is almost full */
 };
