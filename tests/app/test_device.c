@@ -46,13 +46,16 @@ static const struct {
 		/* 12 */
 		{"net_af_packet0,iface=c1,blocksz=8192", true,
 				{DEVICE_AF_PACKET, "net_af_packet0", "c1", 1, 2048, true}},
-		/* 13 */ {"", false, {0}},
-		/* 14 */ {",iface=c1", false, {0}},
-		/* 15: no interface */ {"net_af_packet0", false, {0}},
-		/* 16 */ {"net_af_xdp0,iface=", false, {0}},
-		/* 17: interface of 16 bytes */
+		/* 13: memif */
+		{"net_memif0,role=server,id=0,socket=/run/sluice/memif.sock,socket-abstract=no",
+				true, {DEVICE_VIRTUAL, "net_memif0", "", 1, 2048, false}},
+		/* 14 */ {"", false, {0}},
+		/* 15 */ {",iface=c1", false, {0}},
+		/* 16: no interface */ {"net_af_packet0", false, {0}},
+		/* 17 */ {"net_af_xdp0,iface=", false, {0}},
+		/* 18: interface of 16 bytes */
 		{"net_af_packet0,iface=abcdefghijklmnop", false, {0}},
-		/* 18: name of 64 bytes */
+		/* 19: name of 64 bytes */
 		{"net_null0123456789012345678901234567890123456789012345678901234567", false, {0}},
 };
 
