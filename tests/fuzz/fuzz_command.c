@@ -86,7 +86,7 @@ world_open(struct fuzz_world *w)
 	for (unsigned i = 0; i < WORKERS; i++) {
 		w->watches[i].progress = &w->progress[i];
 		w->workers[i] = (struct stats_worker){
-				i, &w->worker_counters[i], w->counters[i], &w->watches[i]};
+				i, &w->worker_counters[i], w->counters[i], &w->watches[i], NULL};
 	}
 	/* Some trouble for doctor to look at. */
 	w->counters[0][0].values[COUNTER_ListenOverflows] = 9;
