@@ -6,7 +6,7 @@ import time
 
 import tcp
 from lab import ECHO_PORT, FAMILIES, REFUSED_PORT, SERVER, expect, expect_equal, wait_until
-from registry import EITHER, lab_test
+from registry import lab_test
 
 SYN_RETRIES = 2
 # SYNs at 0 s and 1 s; 2 s after the last one the backend counts as silent.
@@ -24,13 +24,13 @@ table inet lab {{
 
 
 
-@lab_test(offloads=EITHER)
+@lab_test()
 def reset_by_client(lab):
   """The client closes with RST; the server's read fails with ECONNRESET."""
   reset_by(lab, lambda client, server: (client, server))
 
 
-@lab_test(offloads=EITHER)
+@lab_test()
 def reset_by_server(lab):
   """The server closes with RST; the client's read fails with ECONNRESET."""
   reset_by(lab, lambda client, server: (server, client))
@@ -52,7 +52,7 @@ def reset_by(lab, order):
   expect_equal(total["CurrEstab"], 0, "CurrEstab")
 
 
-@lab_test(offloads=EITHER)
+@lab_test()
 def refused_port(lab):
   """A backend that refuses: the client, which Sluice already answered, is reset at once."""
   sluice = lab.start_sluice()

@@ -59,7 +59,7 @@ def users_under_flood(lab):
   expect_equal(lab.server.nft_counter("syns"), len(FAMILIES) * REQUESTS, "SYNs at the server")
 
 
-@lab_test()
+@lab_test(drivers=DRIVERS[:1])
 def established_under_flood(lab):
   """A connection that stands keeps its bytes while SYNs, RSTs and FINs rain on its port."""
   lab.start_sluice()

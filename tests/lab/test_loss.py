@@ -4,8 +4,8 @@
 import time
 
 import tcp
-from lab import ECHO_PORT, FAMILIES, expect, expect_equal, wait_until
-from registry import EITHER, lab_test
+from lab import DRIVERS, ECHO_PORT, FAMILIES, expect, expect_equal, wait_until
+from registry import lab_test
 
 EXCHANGE_BYTES = 5000000
 
@@ -39,7 +39,7 @@ def lose_first(host, device, direction, flags):
     f"tcp flags & (fin | syn | rst | ack) == {flags} numgen inc mod 1000000 == 0")
 
 
-@lab_test(offloads=EITHER)
+@lab_test()
 def random_loss(lab):
   """2 % of all segments lost on each leg and in each direction; 5 MB each way arrive."""
   lab.start_sluice()
@@ -79,43 +79,43 @@ def first_lost(lab, host, device, direction, flags, client_speaks=True):
   return sluice
 
 
-@lab_test()
+@lab_test(drivers=DRIVERS[:1])
 def lost_client_syn(lab):
   """The client's SYN is lost."""
   first_lost(lab, lab.client, "c0", "out", "syn")
 
 
-@lab_test()
+@lab_test(drivers=DRIVERS[:1])
 def lost_sluice_syn_ack(lab):
   """Sluice's SYN-ACK is lost."""
   first_lost(lab, lab.client, "c0", "in", "(syn | ack)")
 
 
-@lab_test()
+@lab_test(drivers=DRIVERS[:1])
 def lost_final_ack(lab):
   """The ACK that ends the client's handshake is lost; its data prove it as well."""
   first_lost(lab, lab.client, "c0", "out", "ack")
 
 
-@lab_test()
+@lab_test(drivers=DRIVERS[:1])
 def lost_backend_syn(lab):
   """Sluice's SYN to the backend is lost; it is sent again."""
   first_lost(lab, lab.server, "s0", "in", "syn")
 
 
-@lab_test()
+@lab_test(drivers=DRIVERS[:1])
 def lost_backend_syn_ack(lab):
   """The backend's SYN-ACK is lost."""
   first_lost(lab, lab.server, "s0", "out", "(syn | ack)")
 
 
-@lab_test()
+@lab_test(drivers=DRIVERS[:1])
 def lost_ack_to_backend(lab):
   """Sluice's ACK to the backend is lost; the client's data stand in for it."""
   first_lost(lab, lab.server, "s0", "in", "ack")
 
 
-@lab_test()
+@lab_test(drivers=DRIVERS[:1])
 def lost_ack_to_backend_server_first(lab):
   """The same with a client that stays silent: the backend repeats its SYN-ACK, and is
   acknowledged again."""
@@ -123,7 +123,7 @@ def lost_ack_to_backend_server_first(lab):
   expect(sluice.reason("backend_connected_again") >= len(FAMILIES), "no SYN-ACK came again")
 
 
-@lab_test()
+@lab_test(drivers=DRIVERS[:1])
 def lost_window_update(lab):
   """The segment that opens the client's window is lost; nothing hangs."""
   begin = time.monotonic()
@@ -131,7 +131,7 @@ def lost_window_update(lab):
   expect(time.monotonic() - begin < 20, "the connections took more than 20 s to recover")
 
 
-@lab_test()
+@lab_test(drivers=DRIVERS[:1])
 def lost_fin(lab):
   """Each end's FIN is lost once; both streams end."""
   sluice = lab.start_sluice()

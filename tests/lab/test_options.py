@@ -5,7 +5,7 @@ import itertools
 
 import tcp
 from lab import ECHO_PORT, FAMILIES, FAMILY_NAME, expect, expect_equal
-from registry import EITHER, lab_test
+from registry import lab_test
 
 SYSCTLS = {"wscale": "net.ipv4.tcp_window_scaling", "sack": "net.ipv4.tcp_sack",
   "ts": "net.ipv4.tcp_timestamps"}
@@ -46,14 +46,14 @@ def combination(lab, client_offers, server_offers):
   sluice.stop()
 
 
-@lab_test(offloads=EITHER)
+@lab_test()
 def options_at_client(lab):
   """All 8 combinations of window scaling, SACK and timestamps at the client."""
   for offers in COMBINATIONS:
     combination(lab, offers, set(SYSCTLS))
 
 
-@lab_test(offloads=EITHER)
+@lab_test()
 def options_at_server(lab):
   """All 8 combinations at the server, with a client that offers everything."""
   for offers in COMBINATIONS:

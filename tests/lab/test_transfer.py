@@ -59,7 +59,7 @@ def transfer_qinq(lab):
   transfer(lab)
 
 
-@lab_test(offloads=EITHER)
+@lab_test()
 def parallel_connections(lab):
   """200 connections open at once, each with bytes of its own both ways; then 200 by curl."""
   lab.start_nginx()
@@ -87,7 +87,7 @@ def parallel_connections(lab):
     wait_until(lambda: sluice.counters()["total"]["CurrEstab"] == 0, 5, "CurrEstab 0 after curl")
 
 
-@lab_test(offloads=EITHER)
+@lab_test()
 def server_speaks_first(lab):
   """A server that greets before the client sends anything, as in SMTP and SSH."""
   lab.start_sluice()
