@@ -76,6 +76,15 @@ load_raw32(const uint8_t *at)
 	return raw;
 }
 
+static inline uint64_t
+load_raw64(const uint8_t *at)
+{
+	uint64_t raw;
+
+	memcpy(&raw, at, sizeof(raw));
+	return raw;
+}
+
 static inline void
 store_raw16(uint8_t *at, uint16_t raw)
 {
