@@ -39,6 +39,24 @@ static_assert(SACK_HEAD_BYTES + SACK_BLOCKS_MAX * SACK_BLOCK_BYTES <= TCP_OPT_BY
 #define ALIGNED_TIMESTAMP 0x0101080au
 #define ALIGNED_TIMESTAMP_BYTES (2 + TIMESTAMP_BYTES)
 
+/*
+ * What real stacks' SYNs look like, word by word. Linux, with timestamps and without; Windows;
+ * macOS and iOS. The low bytes of words with MSS and scale, and the timestamps, are values.
+ */
+enum {
+	WORD_MSS = KIND_MSS << 24 | MSS_BYTES << 16,
+	WORD_SACK_TIMESTAMP = KIND_SACK_PERMITTED << 24 | SACK_PERMITTED_BYTES << 16 |
+			      KIND_TIMESTAMP << 8 | TIMESTAMP_BYTES,
+	WORD_NOPS_SACK = KIND_NOP << 24 | KIND_NOP << 16 | KIND_SACK_PERMITTED << 8 |
+			 SACK_PERMITTED_BYTES,
+	WORD_SACK_END = KIND_SACK_PERMITTED << 24 | SACK_PERMITTED_BYTES << 16,
+	WORD_NOP_WSCALE = KIND_NOP << 24 | KIND_WSCALE << 16 | WSCALE_BYTES << 8,
+};
+#define LINUX_BYTES 20 /* MSS, SACK-permitted, timestamps, NOP, scale */
+#define SHORT_BYTES 12 /* Linux: MSS, NOPs, SACK-permitted, NOP, scale; Windows: the other order   \
+			*/
+#define MACOS_BYTES 24 /* MSS, NOP, scale, NOPs, timestamps, SACK-permitted, end */
+
 static void
 opt_read_timestamp(struct tcp_opt *opt, const uint8_t *option, unsigned offset)
 {
@@ -108,16 +126,94 @@ opt_walk(const uint8_t *options, unsigned length, struct tcp_opt *opt)
 	return true;
 }
 
+static uint8_t
+read_wscale(uint32_t word)
+{
+	return (uint8_t)word > TCP_WSCALE_MAX ? TCP_WSCALE_MAX : (uint8_t)word;
+}
+
+static bool
+is_nop_wscale(uint32_t word)
+{
+	return (word & 0xffffff00) == WORD_NOP_WSCALE;
+}
+
+/* What all the layouts below have: the MSS comes first, and SACK is permitted. */
+static void
+opt_set_syn(struct tcp_opt *opt, uint32_t mss_word, uint32_t wscale_word)
+{
+	opt->mss = (uint16_t)mss_word;
+	opt->wscale = read_wscale(wscale_word);
+	opt->sack_permitted = true;
+}
+
+/* False: none of the known layouts of that length; nothing is read into opt. */
+static bool
+opt_read_linux(const uint8_t *options, struct tcp_opt *opt)
+{
+	uint32_t first = load_be32(options), last = load_be32(options + 16);
+
+	if ((first & 0xffff0000) != WORD_MSS || load_be32(options + 4) != WORD_SACK_TIMESTAMP ||
+			!is_nop_wscale(last))
+		return false;
+	opt_set_syn(opt, first, last);
+	opt_read_timestamp(opt, options + 6, 6);
+	return true;
+}
+
+static bool
+opt_read_short(const uint8_t *options, struct tcp_opt *opt)
+{
+	uint32_t first = load_be32(options);
+	uint32_t second = load_be32(options + 4), third = load_be32(options + 8);
+	uint32_t scale = second == WORD_NOPS_SACK ? third : second;
+
+	if ((first & 0xffff0000) != WORD_MSS || !is_nop_wscale(scale) ||
+			(second != WORD_NOPS_SACK && third != WORD_NOPS_SACK))
+		return false;
+	opt_set_syn(opt, first, scale);
+	return true;
+}
+
+static bool
+opt_read_macos(const uint8_t *options, struct tcp_opt *opt)
+{
+	uint32_t first = load_be32(options), second = load_be32(options + 4);
+
+	if ((first & 0xffff0000) != WORD_MSS || !is_nop_wscale(second) ||
+			load_be32(options + 8) != ALIGNED_TIMESTAMP ||
+			(load_be32(options + 20) & 0xffffff00) != WORD_SACK_END)
+		return false;
+	opt_set_syn(opt, first, second);
+	opt_read_timestamp(opt, options + 10, 10);
+	return true;
+}
+
+static bool
+opt_read_known(const uint8_t *options, unsigned length, struct tcp_opt *opt)
+{
+	switch (length) {
+	case LINUX_BYTES:
+		return opt_read_linux(options, opt);
+	case SHORT_BYTES:
+		if (LIKELY(load_be32(options) == ALIGNED_TIMESTAMP)) {
+			opt_read_timestamp(opt, options + 2, 2);
+			return true;
+		}
+		return opt_read_short(options, opt);
+	case MACOS_BYTES:
+		return opt_read_macos(options, opt);
+	default:
+		return false;
+	}
+}
+
 bool
 tcp_opt_parse(const uint8_t *options, unsigned length, struct tcp_opt *opt)
 {
 	*opt = (struct tcp_opt){.wscale = TCP_WSCALE_NONE};
-	if (length == 0)
+	if (length == 0 || LIKELY(opt_read_known(options, length, opt)))
 		return true;
-	if (length == ALIGNED_TIMESTAMP_BYTES && load_be32(options) == ALIGNED_TIMESTAMP) {
-		opt_read_timestamp(opt, options + 2, 2);
-		return true;
-	}
 	return opt_walk(options, length, opt);
 }
 

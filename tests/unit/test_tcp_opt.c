@@ -242,6 +242,17 @@ static const struct {
 				28, true, {NONE, .mss = 536}},
 		/* 24: an option that ends exactly with the block */
 		{{1, 1, SACK_PERMITTED}, 4, true, {NONE, .sack_permitted = true}},
+		/* 25: Linux's SYN without timestamps */
+		{{MSS(1460), 1, 1, SACK_PERMITTED, 1, WSCALE(7)}, 12, true,
+				{.mss = 1460, .wscale = 7, .sack_permitted = true}},
+		/* 26: macOS's SYN */
+		{{MSS(1440), 1, WSCALE(6), 1, 1, TIMESTAMP(7, 0), SACK_PERMITTED, 0, 0}, 24, true,
+				{.mss = 1440,
+						.wscale = 6,
+						.sack_permitted = true,
+						.has_timestamp = true,
+						.timestamp_offset = 10,
+						.tsval = 7}},
 #undef NONE
 };
 
@@ -283,6 +294,29 @@ test_every_byte(void **state)
 				bytes[at] = (uint8_t)value;
 				assert_as_twin(bytes, cases[i].length);
 			}
+}
+
+/* The layouts that are read at one go, with up to four bytes replaced. */
+static void
+test_nearly_known(void **state)
+{
+	static const unsigned known[] = {3, 4, 5, 25, 26};
+	uint64_t seed = 5;
+
+	(void)state;
+	for (unsigned n = 0; n < 1000000; n++) {
+		unsigned i = known[n % ARRAY_COUNT(known)];
+		uint64_t r = packet_random(&seed);
+		uint8_t bytes[TCP_OPT_BYTES_MAX];
+
+		memcpy(bytes, cases[i].bytes, sizeof(bytes));
+		for (unsigned changes = r % 5; changes > 0; changes--) {
+			r = packet_random(&seed);
+			bytes[r % cases[i].length] =
+					r >> 32 & 1 ? (uint8_t)(r >> 40) : r >> 40 & 15;
+		}
+		assert_as_twin(bytes, cases[i].length);
+	}
 }
 
 /* Random bytes are soon malformed, so kinds and lengths are often drawn from those that matter. */
@@ -421,6 +455,7 @@ main(void)
 			cmocka_unit_test(test_cases),
 			cmocka_unit_test(test_pitfall_22_every_truncation),
 			cmocka_unit_test(test_every_byte),
+			cmocka_unit_test(test_nearly_known),
 			cmocka_unit_test(test_random),
 			cmocka_unit_test(test_build_syn),
 			cmocka_unit_test(test_build_round_trip),
