@@ -33,15 +33,14 @@ sip_round(struct sip_state *s)
 	s->v2 = rotate_left(s->v2, 32);
 }
 
-/* The initial constants spell "somepseudorandomlygeneratedbytes". */
 static inline struct sip_state
 sip_start(const struct siphash_key *key)
 {
 	return (struct sip_state){
-			.v0 = key->k0 ^ 0x736f6d6570736575,
-			.v1 = key->k1 ^ 0x646f72616e646f6d,
-			.v2 = key->k0 ^ 0x6c7967656e657261,
-			.v3 = key->k1 ^ 0x7465646279746573,
+			.v0 = key->k0 ^ SIPHASH_START_0,
+			.v1 = key->k1 ^ SIPHASH_START_1,
+			.v2 = key->k0 ^ SIPHASH_START_2,
+			.v3 = key->k1 ^ SIPHASH_START_3,
 	};
 }
 

@@ -15,6 +15,12 @@ struct siphash_key {
 	uint64_t k1;
 };
 
+/** The initial state is the key, twice, exclusive-or "somepseudorandomlygeneratedbytes". */
+#define SIPHASH_START_0 0x736f6d6570736575 /**< k0 */
+#define SIPHASH_START_1 0x646f72616e646f6d /**< k1 */
+#define SIPHASH_START_2 0x6c7967656e657261 /**< k0 */
+#define SIPHASH_START_3 0x7465646279746573 /**< k1 */
+
 /** The key from 16 bytes, little endian, as the published vectors write it. */
 struct siphash_key siphash_key_load(const uint8_t bytes[16]);
 
