@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Three steps that know nothing of each other, so that eight SYNs can take the middle one
+ * Three steps that know nothing of each other, so that a burst's SYNs take the middle one
  * together: lay out the message, compute its MAC, draw the bits. The design stands above
  * cookie_encode().
  */
@@ -43,11 +43,9 @@ static const uint8_t wscales[WSCALE_COUNT] = {TCP_WSCALE_NONE, 0, 2, 4, 6, 7, 8,
 #define MSS_DEFAULT_IP6 1220 /* the same, 1280 - 60 */
 
 /* What the MAC covers: whole words, the last of them with the length byte of siphash_words(). */
-#define MESSAGE_WORDS_MAX 6
-struct cookie_message {
-	uint64_t words[MESSAGE_WORDS_MAX];
-	unsigned count;
-};
+#define MESSAGE_WORDS_IP4 3
+#define MESSAGE_WORDS_IP6 6
+static_assert(MESSAGE_WORDS_IP6 <= SIPHASH_LANE_WORDS_MAX, "a lane holds any message");
 
 static const uint16_t *
 mss_table(enum family family)
@@ -60,12 +58,13 @@ static unsigned
 mss_index(enum family family, uint16_t mss)
 {
 	const uint16_t *table = mss_table(family);
-	unsigned index = MSS_COUNT - 1;
+	unsigned index = 0;
 
 	if (mss == 0)
 		mss = family == FAMILY_IP4 ? MSS_DEFAULT_IP4 : MSS_DEFAULT_IP6;
-	while (index > 0 && table[index] > mss)
-		index--;
+	/* Without a branch that a flood could make go either way. */
+	for (unsigned i = 1; i < MSS_COUNT; i++)
+		index += table[i] <= mss;
 	return index;
 }
 
@@ -75,16 +74,15 @@ cookie_mss_round(enum family family, uint16_t mss)
 	return mss_table(family)[mss_index(family, mss)];
 }
 
+/* For 0..14, and TCP_WSCALE_NONE in its low 4 bits: the index in wscales of the largest scale that
+ * is not above; test_cookie.c compares each. */
+static const uint8_t wscale_indices[16] = {1, 1, 2, 2, 3, 3, 4, 5, 6, 6, 7, 7, 7, 7, 7, 0};
+static_assert((TCP_WSCALE_NONE & 15) == 15 && TCP_WSCALE_MAX < 15, "none has a cell of its own");
+
 static unsigned
 wscale_index(uint8_t wscale)
 {
-	unsigned index = WSCALE_COUNT - 1;
-
-	if (wscale == TCP_WSCALE_NONE)
-		return 0;
-	while (wscales[index] > wscale)
-		index--;
-	return index;
+	return wscale_indices[wscale & 15];
 }
 
 /* The two halves of an epoch's key are MACs, by the master, over: epoch 8, "cookie", half 1. */
@@ -176,8 +174,9 @@ jar_advance(struct jar *jar, ticks_t now)
 	}
 }
 
-static unsigned
-message_put_addresses(uint64_t *words, const struct tuple *tuple)
+/* The words of a message lie stride apart: 1, or SIPHASH_LANES for one lane of many. */
+static inline unsigned
+message_put_addresses(uint64_t *words, unsigned stride, const struct tuple *tuple)
 {
 	if (tuple->family == FAMILY_IP4) {
 		words[0] = le32toh(tuple->client.words_be[3]) |
@@ -185,9 +184,9 @@ message_put_addresses(uint64_t *words, const struct tuple *tuple)
 		return 1;
 	}
 	words[0] = le64toh(tuple->client.halves_be[0]);
-	words[1] = le64toh(tuple->client.halves_be[1]);
-	words[2] = le64toh(tuple->backend.halves_be[0]);
-	words[3] = le64toh(tuple->backend.halves_be[1]);
+	words[stride] = le64toh(tuple->client.halves_be[1]);
+	words[2 * stride] = le64toh(tuple->backend.halves_be[0]);
+	words[3 * stride] = le64toh(tuple->backend.halves_be[1]);
 	return 4;
 }
 
@@ -196,32 +195,30 @@ message_put_addresses(uint64_t *words, const struct tuple *tuple)
  *	         8   ports 2 + 2, client's ISN 4
  *	         6   VLAN tags 4, code of the ISN 1, domain 1: version, timestamps, family
  *	    0 or 1   with timestamps: code of the TSval
+ *
+ * Returns the number of words, MESSAGE_WORDS_IP4 or MESSAGE_WORDS_IP6.
  */
-static void
-message_build(struct cookie_message *message, const struct tuple *tuple, uint32_t isn, uint8_t code,
-		bool has_timestamp, uint8_t tsval_code)
+static inline unsigned
+message_build(uint64_t *words, unsigned stride, const struct tuple *tuple, uint32_t isn,
+		uint8_t code, bool has_timestamp, uint8_t tsval_code)
 {
-	unsigned n = message_put_addresses(message->words, tuple);
+	unsigned n = message_put_addresses(words, stride, tuple);
 	uint32_t ports = tuple->client_port | (uint32_t)tuple->backend_port << 16;
 	uint8_t domain = (uint8_t)(COOKIE_VERSION << 4 | (unsigned)has_timestamp << 3 |
 				   tuple->family);
 	uint64_t length = n * 8 + 8 + 6 + has_timestamp;
 
-	message->words[n] = ports | (uint64_t)isn << 32;
-	message->words[n + 1] =
-			tuple->vlan | (uint64_t)code << 32 | (uint64_t)domain << 40 | length << 56;
-	if (has_timestamp)
-		message->words[n + 1] |= (uint64_t)tsval_code << 48;
-	message->count = n + 2;
+	words[n * stride] = ports | (uint64_t)isn << 32;
+	words[(n + 1) * stride] = tuple->vlan | (uint64_t)code << 32 | (uint64_t)domain << 40 |
+				  (uint64_t)(has_timestamp ? tsval_code : 0) << 48 | length << 56;
+	return n + 2;
 }
 
-/* The parity in the code says which epoch's key. */
-static uint64_t
-message_mac(const struct jar *jar, const struct cookie_message *message, uint8_t code)
+/* The parity in the code says which epoch's. */
+static const struct siphash_key *
+code_key(const struct jar *jar, uint8_t code)
 {
-	const struct siphash_key *key = &jar->key[code >> CODE_PARITY_SHIFT & 1];
-
-	return siphash_words(key, message->words, message->count);
+	return &jar->key[code >> CODE_PARITY_SHIFT & 1];
 }
 
 static uint8_t
@@ -324,15 +321,58 @@ cookie_encode(const struct jar *jar, const struct tuple *tuple, const struct coo
 {
 	uint8_t code = code_pack(jar, (enum family)tuple->family, syn);
 	uint8_t tsval_code = tsval_code_pack(syn);
-	struct cookie_message message;
-	uint64_t mac;
+	uint64_t words[MESSAGE_WORDS_IP6];
+	unsigned count = message_build(
+			words, 1, tuple, syn->isn, code, syn->has_timestamp, tsval_code);
+	uint64_t mac = siphash_words(code_key(jar, code), words, count);
 
-	message_build(&message, tuple, syn->isn, code, syn->has_timestamp, tsval_code);
-	mac = message_mac(jar, &message, code);
 	return (struct cookie){
 			.iss = mac_for_iss(mac) | code,
 			.tsval = syn->has_timestamp ? mac_for_tsval(mac) | tsval_code : 0,
 	};
+}
+
+/* The cookies of one family's SYNs among count; returns how many these were. */
+static unsigned
+encode_family(const struct jar *jar, enum kernel kernel, bool is_ip4,
+		const struct tuple *const *tuples, const struct cookie_syn *syns,
+		struct cookie *cookies, unsigned count)
+{
+	struct siphash_lanes lanes;
+	uint8_t owners[SIPHASH_LANES];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		const struct tuple *tuple = tuples[i];
+
+		if (UNLIKELY((tuple->family == FAMILY_IP4) != is_ip4))
+			continue;
+		cookies[i].iss = code_pack(jar, (enum family)tuple->family, &syns[i]);
+		cookies[i].tsval = tsval_code_pack(&syns[i]);
+		siphash_lanes_key(&lanes, n, code_key(jar, (uint8_t)cookies[i].iss));
+		message_build(&lanes.words[0][n], SIPHASH_LANES, tuple, syns[i].isn,
+				(uint8_t)cookies[i].iss, syns[i].has_timestamp,
+				(uint8_t)cookies[i].tsval);
+		owners[n++] = (uint8_t)i;
+	}
+	siphash_lanes(kernel, &lanes, is_ip4 ? MESSAGE_WORDS_IP4 : MESSAGE_WORDS_IP6, n);
+	for (unsigned lane = 0; lane < n; lane++) {
+		struct cookie *cookie = &cookies[owners[lane]];
+
+		cookie->iss |= mac_for_iss(lanes.macs[lane]);
+		cookie->tsval |= mac_for_tsval(lanes.macs[lane]);
+		cookie->tsval &= -(uint32_t)syns[owners[lane]].has_timestamp;
+	}
+	return n;
+}
+
+void
+cookie_encode_burst(const struct jar *jar, enum kernel kernel, const struct tuple *const *tuples,
+		const struct cookie_syn *syns, struct cookie *cookies, unsigned count)
+{
+	ENSURE(count <= COOKIE_BURST_MAX);
+	if (encode_family(jar, kernel, true, tuples, syns, cookies, count) < count)
+		encode_family(jar, kernel, false, tuples, syns, cookies, count);
 }
 
 /* The client's ISN, which the TSval's lowest bits must confirm: see "One MAC" above. */
@@ -373,14 +413,15 @@ cookie_check(const struct jar *jar, const struct tuple *tuple, uint32_t seq, uin
 	uint32_t iss = ack - 1;
 	uint8_t code = (uint8_t)iss;
 	uint8_t tsval_code = (uint8_t)tsecr;
-	struct cookie_message message;
+	uint64_t words[MESSAGE_WORDS_IP6];
 	uint32_t isn, wrong;
+	unsigned count;
 	uint64_t mac;
 
 	if (!find_isn(seq, has_timestamp, tsecr, &isn))
 		return COOKIE_INVALID;
-	message_build(&message, tuple, isn, code, has_timestamp, tsval_code);
-	mac = message_mac(jar, &message, code);
+	count = message_build(words, 1, tuple, isn, code, has_timestamp, tsval_code);
+	mac = siphash_words(code_key(jar, code), words, count);
 	wrong = (mac_for_iss(mac) ^ iss) >> ISS_CODE_BITS & jar->mac_mask;
 	if (has_timestamp)
 		wrong |= (mac_for_tsval(mac) ^ tsecr) >> TSVAL_CODE_BITS & jar->mac_mask_timestamp;

@@ -7,7 +7,7 @@
 #ifndef SLUICE_NET_COOKIE_H
 #define SLUICE_NET_COOKIE_H
 
-#include "base/siphash.h"
+#include "base/siphash_lanes.h"
 #include "base/ticks.h"
 #include "net/tcp_opt.h"
 #include "net/tuple.h"
@@ -98,6 +98,14 @@ struct cookie {
  */
 struct cookie cookie_encode(
 		const struct jar *jar, const struct tuple *tuple, const struct cookie_syn *syn);
+
+#define COOKIE_BURST_MAX SIPHASH_LANES
+
+/** cookie_encode() for up to COOKIE_BURST_MAX SYNs at once: cookies[i] is that of tuples[i] and
+ * syns[i]. */
+void cookie_encode_burst(const struct jar *jar, enum kernel kernel,
+		const struct tuple *const *tuples, const struct cookie_syn *syns,
+		struct cookie *cookies, unsigned count);
 
 enum cookie_outcome {
 	COOKIE_VALID,

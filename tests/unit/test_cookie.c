@@ -170,6 +170,42 @@ test_every_mss(void **state)
 	}
 }
 
+/* Cookies of a burst are those of its SYNs one by one, for every count, with either family or
+ * both, by each variant that this CPU has. */
+static void
+test_burst(void **state)
+{
+	uint64_t seed = 11;
+
+	(void)state;
+	for (unsigned n = 0; n < KERNEL_COUNT * 3 * 4000; n++) {
+		enum kernel kernel = n % KERNEL_COUNT;
+		unsigned families = n / KERNEL_COUNT % 3;
+		unsigned count = n / KERNEL_COUNT / 3 % (COOKIE_BURST_MAX + 1);
+		struct jar jar = jar_at((1000 + n % 2) * EPOCH);
+		struct tuple tuples[COOKIE_BURST_MAX];
+		const struct tuple *pointers[COOKIE_BURST_MAX];
+		struct cookie_syn syns[COOKIE_BURST_MAX];
+		struct cookie cookies[COOKIE_BURST_MAX];
+
+		if (!kernel_is_supported(kernel))
+			continue;
+		for (unsigned i = 0; i < count; i++) {
+			tuples[i] = random_tuple(
+					&seed, families == 2 ? packet_random(&seed) & 1 : families);
+			pointers[i] = &tuples[i];
+			syns[i] = random_syn(&seed, packet_random(&seed) & 1);
+		}
+		cookie_encode_burst(&jar, kernel, pointers, syns, cookies, count);
+		for (unsigned i = 0; i < count; i++) {
+			struct cookie alone = cookie_encode(&jar, &tuples[i], &syns[i]);
+
+			assert_true(cookies[i].iss == alone.iss);
+			assert_true(cookies[i].tsval == alone.tsval);
+		}
+	}
+}
+
 /* What the comment says of its tables. */
 static void
 test_tables(void **state)
@@ -629,6 +665,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(test_every_round_trip),
 			cmocka_unit_test(test_every_mss),
+			cmocka_unit_test(test_burst),
 			cmocka_unit_test(test_tables),
 			cmocka_unit_test(test_layout),
 			cmocka_unit_test(test_same_within_epoch),
