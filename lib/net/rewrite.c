@@ -95,17 +95,6 @@ build_tcp(uint8_t *tcp, const struct tuple *tuple, const struct pkt_build *build
 	store_raw16(tcp + TCP_CHECKSUM_AT, (uint16_t)~csum_fold(sum));
 }
 
-/* What the packet no longer fills is room again. */
-static void
-pkt_set_length(struct pkt *pkt, uint32_t length)
-{
-	uint32_t room = pkt->len + pkt->tailroom - length;
-
-	pkt->len = length;
-	pkt->rest = 0;
-	pkt->tailroom = (uint16_t)(room < UINT16_MAX ? room : UINT16_MAX);
-}
-
 void
 pkt_build_tcp(struct pkt *pkt, const struct pkt_build *build)
 {
@@ -126,16 +115,6 @@ pkt_build_tcp(struct pkt *pkt, const struct pkt_build *build)
 	pkt->l4_length = tcp_length;
 	pkt->tcp_header_length = (uint8_t)tcp_length;
 	pkt->csum = PKT_CSUM_GOOD;
-}
-
-void
-pkt_turn_round(struct pkt *pkt)
-{
-	uint8_t destination[ETHER_ADDR_BYTES];
-
-	memcpy(destination, pkt->data, ETHER_ADDR_BYTES);
-	memcpy(pkt->data, pkt->data + ETHER_ADDR_BYTES, ETHER_ADDR_BYTES);
-	memcpy(pkt->data + ETHER_ADDR_BYTES, destination, ETHER_ADDR_BYTES);
 }
 
 void

@@ -37,8 +37,27 @@ struct pkt_build {
  */
 void pkt_build_tcp(struct pkt *pkt, const struct pkt_build *build);
 
+/** Sets len, with nothing elsewhere; what the packet no longer fills is room again. */
+static inline void
+pkt_set_length(struct pkt *pkt, uint32_t length)
+{
+	uint32_t room = pkt->len + pkt->tailroom - length;
+
+	pkt->len = length;
+	pkt->rest = 0;
+	pkt->tailroom = (uint16_t)(room < UINT16_MAX ? room : UINT16_MAX);
+}
+
 /** Exchanges the Ethernet source and destination: the packet goes back where it came from. */
-void pkt_turn_round(struct pkt *pkt);
+static inline void
+pkt_turn_round(struct pkt *pkt)
+{
+	uint8_t destination[ETHER_ADDR_BYTES];
+
+	memcpy(destination, pkt->data, ETHER_ADDR_BYTES);
+	memcpy(pkt->data, pkt->data + ETHER_ADDR_BYTES, ETHER_ADDR_BYTES);
+	memcpy(pkt->data + ETHER_ADDR_BYTES, destination, ETHER_ADDR_BYTES);
+}
 
 /**
  * Writes an Ethernet header and the tuple's VLAN tags (priority 0) at data, and sets l3_offset. For

@@ -9,6 +9,7 @@
 
 #include "base/base.h"
 #include "net/bytes.h"
+#include "net/tcp_opt_words.h"
 
 enum {
 	KIND_END = 0,
@@ -35,25 +36,12 @@ static_assert(SACK_HEAD_BYTES + SACK_BLOCKS_MAX * SACK_BLOCK_BYTES <= TCP_OPT_BY
 						TCP_OPT_BYTES_MAX,
 		"four blocks is what 40 bytes hold");
 
-/* NOP, NOP, kind and length of a timestamp: how nearly every segment's options begin. */
-#define ALIGNED_TIMESTAMP 0x0101080au
 #define ALIGNED_TIMESTAMP_BYTES (2 + TIMESTAMP_BYTES)
 
-/*
- * What real stacks' SYNs look like, word by word. Linux, with timestamps and without; Windows;
- * macOS and iOS. The low bytes of words with MSS and scale, and the timestamps, are values.
- */
-enum {
-	WORD_MSS = KIND_MSS << 24 | MSS_BYTES << 16,
-	WORD_SACK_TIMESTAMP = KIND_SACK_PERMITTED << 24 | SACK_PERMITTED_BYTES << 16 |
-			      KIND_TIMESTAMP << 8 | TIMESTAMP_BYTES,
-	WORD_NOPS_SACK = KIND_NOP << 24 | KIND_NOP << 16 | KIND_SACK_PERMITTED << 8 |
-			 SACK_PERMITTED_BYTES,
-	WORD_SACK_END = KIND_SACK_PERMITTED << 24 | SACK_PERMITTED_BYTES << 16,
-	WORD_NOP_WSCALE = KIND_NOP << 24 | KIND_WSCALE << 16 | WSCALE_BYTES << 8,
-};
+/* Lengths of what real stacks' SYNs look like, word by word. */
 #define LINUX_BYTES 20 /* MSS, SACK-permitted, timestamps, NOP, scale */
-#define SHORT_BYTES 12 /* Linux: MSS, NOPs, SACK-permitted, NOP, scale; Windows: the other order   \
+#define SHORT_BYTES                                                                                \
+	12	       /* Linux: MSS, NOPs, SACK-permitted, NOP, scale; Windows: the other order   \
 			*/
 #define MACOS_BYTES 24 /* MSS, NOP, scale, NOPs, timestamps, SACK-permitted, end */
 
@@ -135,7 +123,7 @@ read_wscale(uint32_t word)
 static bool
 is_nop_wscale(uint32_t word)
 {
-	return (word & 0xffffff00) == WORD_NOP_WSCALE;
+	return (word & 0xffffff00) == OPT_WORD_NOP_WSCALE;
 }
 
 /* What all the layouts below have: the MSS comes first, and SACK is permitted. */
@@ -153,8 +141,8 @@ opt_read_linux(const uint8_t *options, struct tcp_opt *opt)
 {
 	uint32_t first = load_be32(options), last = load_be32(options + 16);
 
-	if ((first & 0xffff0000) != WORD_MSS || load_be32(options + 4) != WORD_SACK_TIMESTAMP ||
-			!is_nop_wscale(last))
+	if ((first & 0xffff0000) != OPT_WORD_MSS ||
+			load_be32(options + 4) != OPT_WORD_SACK_TIMESTAMP || !is_nop_wscale(last))
 		return false;
 	opt_set_syn(opt, first, last);
 	opt_read_timestamp(opt, options + 6, 6);
@@ -166,10 +154,10 @@ opt_read_short(const uint8_t *options, struct tcp_opt *opt)
 {
 	uint32_t first = load_be32(options);
 	uint32_t second = load_be32(options + 4), third = load_be32(options + 8);
-	uint32_t scale = second == WORD_NOPS_SACK ? third : second;
+	uint32_t scale = second == OPT_WORD_NOPS_SACK ? third : second;
 
-	if ((first & 0xffff0000) != WORD_MSS || !is_nop_wscale(scale) ||
-			(second != WORD_NOPS_SACK && third != WORD_NOPS_SACK))
+	if ((first & 0xffff0000) != OPT_WORD_MSS || !is_nop_wscale(scale) ||
+			(second != OPT_WORD_NOPS_SACK && third != OPT_WORD_NOPS_SACK))
 		return false;
 	opt_set_syn(opt, first, scale);
 	return true;
@@ -180,9 +168,9 @@ opt_read_macos(const uint8_t *options, struct tcp_opt *opt)
 {
 	uint32_t first = load_be32(options), second = load_be32(options + 4);
 
-	if ((first & 0xffff0000) != WORD_MSS || !is_nop_wscale(second) ||
-			load_be32(options + 8) != ALIGNED_TIMESTAMP ||
-			(load_be32(options + 20) & 0xffffff00) != WORD_SACK_END)
+	if ((first & 0xffff0000) != OPT_WORD_MSS || !is_nop_wscale(second) ||
+			load_be32(options + 8) != OPT_WORD_NOPS_TIMESTAMP ||
+			(load_be32(options + 20) & 0xffffff00) != OPT_WORD_SACK_END)
 		return false;
 	opt_set_syn(opt, first, second);
 	opt_read_timestamp(opt, options + 10, 10);
@@ -196,7 +184,7 @@ opt_read_known(const uint8_t *options, unsigned length, struct tcp_opt *opt)
 	case LINUX_BYTES:
 		return opt_read_linux(options, opt);
 	case SHORT_BYTES:
-		if (LIKELY(load_be32(options) == ALIGNED_TIMESTAMP)) {
+		if (LIKELY(load_be32(options) == OPT_WORD_NOPS_TIMESTAMP)) {
 			opt_read_timestamp(opt, options + 2, 2);
 			return true;
 		}
@@ -217,58 +205,20 @@ tcp_opt_parse(const uint8_t *options, unsigned length, struct tcp_opt *opt)
 	return opt_walk(options, length, opt);
 }
 
-/* Four bytes: a two-byte option behind two NOPs. */
-static void
-write_padded(uint8_t *out, uint8_t kind, uint8_t length)
-{
-	out[0] = KIND_NOP;
-	out[1] = KIND_NOP;
-	out[2] = kind;
-	out[3] = length;
-}
-
 unsigned
 tcp_opt_build_timestamp(uint8_t *out, uint32_t tsval, uint32_t tsecr)
 {
-	write_padded(out, KIND_TIMESTAMP, TIMESTAMP_BYTES);
+	store_be32(out, OPT_WORD_NOPS_TIMESTAMP);
 	store_be32(out + 4, tsval);
 	store_be32(out + 8, tsecr);
 	return ALIGNED_TIMESTAMP_BYTES;
 }
 
-/*
- *	MSS(4)
- *	SACK-permitted(2) timestamps(10)  or  NOP NOP timestamps  or  NOP NOP SACK-permitted
- *	NOP wscale(3)
- */
 unsigned
 tcp_opt_build_syn(uint8_t *out, const struct tcp_opt_syn *syn)
 {
-	unsigned at = 0;
+	uint64_t sum = 0;
 
-	if (LIKELY(syn->mss != 0)) {
-		out[0] = KIND_MSS;
-		out[1] = MSS_BYTES;
-		store_be16(out + 2, syn->mss);
-		at = MSS_BYTES;
-	}
-	if (syn->has_timestamp) {
-		tcp_opt_build_timestamp(out + at, syn->tsval, syn->tsecr);
-		if (syn->sack_permitted) {
-			out[at] = KIND_SACK_PERMITTED;
-			out[at + 1] = SACK_PERMITTED_BYTES;
-		}
-		at += ALIGNED_TIMESTAMP_BYTES;
-	} else if (syn->sack_permitted) {
-		write_padded(out + at, KIND_SACK_PERMITTED, SACK_PERMITTED_BYTES);
-		at += 2 + SACK_PERMITTED_BYTES;
-	}
-	if (syn->wscale != TCP_WSCALE_NONE) {
-		out[at] = KIND_NOP;
-		out[at + 1] = KIND_WSCALE;
-		out[at + 2] = WSCALE_BYTES;
-		out[at + 3] = syn->wscale;
-		at += 1 + WSCALE_BYTES;
-	}
-	return at;
+	tcp_opt_put_syn(out, syn, &sum);
+	return tcp_opt_syn_length(syn);
 }

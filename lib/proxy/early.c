@@ -10,18 +10,6 @@
 #include "proxy/splice.h"
 #include "proxy/worker_impl.h"
 
-/* Where no MSS option was sent (RFC 9293 3.7.1; IPv6 allows more, but less does no harm). */
-#define MSS_DEFAULT 536
-
-/* No SYN-ACK can announce more, so nothing honest lies further behind the SYN. */
-#define WINDOW_MAX 65535
-
-static uint32_t
-two_segments(uint32_t mss)
-{
-	return 2 * mss < WINDOW_MAX ? 2 * mss : WINDOW_MAX;
-}
-
 /* Signs that data would wait long, or that there will be no room for it. */
 static bool
 is_pressed(const struct worker *w, const struct backend_config *config)
@@ -34,17 +22,12 @@ is_pressed(const struct worker *w, const struct backend_config *config)
 			       backend_config_accept_limit(config) / 2;
 }
 
-uint16_t
-early_window(const struct worker *w, const struct backend_config *config, uint16_t announced_mss,
-		uint16_t client_mss)
+bool
+early_is_welcome(const struct worker *w, const struct backend_config *config)
 {
-	uint16_t mss = client_mss != 0 ? client_mss : MSS_DEFAULT;
-
 	if (config->early_data == EARLY_DATA_ZERO_WINDOW || w->early.capacity == 0)
-		return 0;
-	if (config->early_data == EARLY_DATA_AUTO && is_pressed(w, config))
-		return 0;
-	return (uint16_t)two_segments(announced_mss < mss ? announced_mss : mss);
+		return false;
+	return config->early_data != EARLY_DATA_AUTO || !is_pressed(w, config);
 }
 
 uint32_t
@@ -52,7 +35,8 @@ early_promise(const struct worker *w, const struct backend_config *config)
 {
 	uint16_t learned = w->backends[config->slot].profile.mss;
 
-	return two_segments(learned > config->announced_mss ? learned : config->announced_mss);
+	return early_two_segments(
+			learned > config->announced_mss ? learned : config->announced_mss);
 }
 
 /* The client's own bytes behind its SYN; seen in no other state than before the splice. */
@@ -63,7 +47,7 @@ is_early_data(const struct conn *conn, const struct pkt *pkt)
 
 	return pkt_seq_length(pkt) > 0 && pkt->flags & TCP_ACK &&
 	       !(pkt->flags & (TCP_SYN | TCP_RST)) && pkt->ack == conn->leg[SIDE_BACKEND].snd_nxt &&
-	       offset <= WINDOW_MAX && pkt_seq_length(pkt) <= WINDOW_MAX - offset;
+	       offset <= EARLY_WINDOW_MAX && pkt_seq_length(pkt) <= EARLY_WINDOW_MAX - offset;
 }
 
 /* Where a segment goes in the list, by its seq; NULL when the list is full or has it already. */

@@ -19,16 +19,11 @@ mss_unnamed(const struct pkt *syn)
 }
 
 bool
-egress_build_options(struct worker *w, const struct pkt *syn, struct tcp_opt_syn *announce,
-		struct pkt_build *build)
+egress_admits_longer(struct worker *w, const struct pkt *syn, struct tcp_opt_syn *announce)
 {
-	build->options_length = (uint8_t)tcp_opt_build_syn(build->options, announce);
-	if (egress_fits(syn, build->options_length))
-		return true;
 	if (announce->mss >= mss_unnamed(syn)) {
 		announce->mss = 0;
-		build->options_length = (uint8_t)tcp_opt_build_syn(build->options, announce);
-		if (egress_fits(syn, build->options_length))
+		if (egress_fits(syn, tcp_opt_syn_length(announce)))
 			return true;
 	}
 	return egress_take(w, &syn->tuple, SIDE_CLIENT);

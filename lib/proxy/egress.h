@@ -8,7 +8,7 @@
 #define SLUICE_PROXY_EGRESS_H
 
 #include "net/bytes.h"
-#include "net/rewrite.h"
+#include "net/tcp_opt_words.h"
 #include "proxy/worker_impl.h"
 
 /** Bytes of the shortest Ethernet frame without its checksum: what is shorter gets padded. */
@@ -28,13 +28,20 @@ egress_fits(const struct pkt *pkt, unsigned options_length)
 /** Pays for one packet towards the end of the tuple on that side. False: not to be sent. */
 bool egress_take(struct worker *w, const struct tuple *tuple, enum side to);
 
+/** egress_admits() where the answer is longer than the SYN. */
+bool egress_admits_longer(struct worker *w, const struct pkt *syn, struct tcp_opt_syn *announce);
+
 /**
- * Writes the options of a SYN-ACK in answer to syn. Where they make it longer than that, without
+ * Whether a SYN-ACK may answer syn with these options. Where they make it longer than that, without
  * the MSS, if what counts then is less (RFC 9293 3.7.1: 536, RFC 8200 5: 1220); else it is paid
  * for. False when there is nothing to pay with.
  */
-bool egress_build_options(struct worker *w, const struct pkt *syn, struct tcp_opt_syn *announce,
-		struct pkt_build *build);
+static inline bool
+egress_admits(struct worker *w, const struct pkt *syn, struct tcp_opt_syn *announce)
+{
+	return LIKELY(egress_fits(syn, tcp_opt_syn_length(announce))) ||
+	       egress_admits_longer(w, syn, announce);
+}
 
 /** True while the backend is flooded: then its SYN-ACKs are not repeated. Also to be called
  * whenever a client of it is queued (table/egress_budget.h). */

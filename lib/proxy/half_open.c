@@ -13,6 +13,8 @@
  */
 #include "proxy/half_open.h"
 
+#include "net/rewrite.h"
+#include "net/syn_ack.h"
 #include "proxy/early.h"
 #include "proxy/egress.h"
 #include "proxy/worker_impl.h"
@@ -147,17 +149,16 @@ entry_announce(const struct worker *w, const struct syn_entry *entry,
 }
 
 /* The SYN-ACK of an entry, but for its options. */
-static struct pkt_build
+static struct syn_ack
 entry_syn_ack(const struct worker *w, const struct syn_entry *entry,
 		const struct backend_config *config, uint16_t announced_mss)
 {
-	return (struct pkt_build){
-			.to = SIDE_CLIENT,
+	return (struct syn_ack){
 			.seq = entry->iss,
 			.ack = entry->isn + 1,
-			.flags = TCP_SYN | TCP_ACK | (entry->ecn ? TCP_ECE : 0),
-			.window = early_window(w, config, announced_mss, entry->mss),
-			.ttl = PKT_TTL_DEFAULT,
+			.window = early_window(
+					early_is_welcome(w, config), announced_mss, entry->mss),
+			.ecn = entry->ecn,
 	};
 }
 
@@ -167,16 +168,16 @@ half_open_answer_again(
 {
 	struct syn_entry *entry = syn_queue_entry(&w->syns, id);
 	struct tcp_opt_syn announce;
-	struct pkt_build build;
+	struct syn_ack syn_ack;
 
 	if (entry->has_timestamp && syn->opt.has_timestamp)
 		entry->client_tsval = syn->opt.tsval;
 	announce = entry_announce(w, entry, config);
-	build = entry_syn_ack(w, entry, config, announce.mss);
-	if (UNLIKELY(!egress_build_options(w, syn, &announce, &build)))
+	syn_ack = entry_syn_ack(w, entry, config, announce.mss);
+	if (UNLIKELY(!egress_admits(w, syn, &announce)))
 		return false;
 	pkt_turn_round(syn);
-	pkt_build_tcp(syn, &build);
+	syn_ack_build(syn, &syn_ack, &announce);
 	return true;
 }
 
@@ -206,9 +207,10 @@ half_open_proof(const struct syn_entry *entry)
 	};
 }
 
-/* A packet for the client of an entry, made from nothing. */
+/* A SYN-ACK for the client of an entry, made from nothing. */
 static bool
-entry_emit(struct worker *w, uint32_t id, const struct pkt_build *build)
+entry_emit(struct worker *w, uint32_t id, const struct syn_ack *syn_ack,
+		const struct tcp_opt_syn *announce)
 {
 	const struct syn_entry *entry = syn_queue_entry(&w->syns, id);
 	struct pkt pkt = {0};
@@ -219,7 +221,7 @@ entry_emit(struct worker *w, uint32_t id, const struct pkt_build *build)
 	}
 	pkt.tuple = flow_table_tuple(&w->syns.flows, id);
 	pkt_build_ether(&pkt, entry->client_mac, entry->backend_mac);
-	pkt_build_tcp(&pkt, build);
+	syn_ack_build(&pkt, syn_ack, announce);
 	w->env.packet_emit(w->env.context, SIDE_CLIENT, &pkt);
 	counter_add(&w->counters.emitted[EMITTED_SYN_ACK_AGAIN], 1);
 	return true;
@@ -232,14 +234,13 @@ entry_repeat(struct worker *w, uint32_t id, const struct backend_config *config,
 	const struct syn_entry *entry = syn_queue_entry(&w->syns, id);
 	struct tuple tuple = flow_table_tuple(&w->syns.flows, id);
 	struct tcp_opt_syn announce = entry_announce(w, entry, config);
-	struct pkt_build build = entry_syn_ack(w, entry, config, announce.mss);
+	struct syn_ack syn_ack = entry_syn_ack(w, entry, config, announce.mss);
 
 	if (!entry->is_acked && (is_flooded || !egress_take(w, &tuple, SIDE_CLIENT))) {
 		worker_count(w, config->slot, COUNTER_SynAcksWithheld, 1);
 		return;
 	}
-	build.options_length = (uint8_t)tcp_opt_build_syn(build.options, &announce);
-	if (entry_emit(w, id, &build))
+	if (entry_emit(w, id, &syn_ack, &announce))
 		worker_count(w, config->slot, COUNTER_TCPTimeouts, 1);
 }
 

@@ -11,27 +11,46 @@
 #include "proxy/handshake.h"
 
 #include "base/seq.h"
+#include "net/rewrite.h"
+#include "net/syn_ack.h"
 #include "proxy/connect.h"
 #include "proxy/early.h"
 #include "proxy/egress.h"
 #include "proxy/half_open.h"
 #include "proxy/worker_impl.h"
 
-/* A SYN on its way through the stages: what becomes of it, what it is told, and its cookie. */
+/* What a SYN of the burst ends as. */
 enum answer_kind {
 	ANSWER_COOKIE, /* a cookie alone */
 	ANSWER_QUEUED, /* the cookie goes into a new entry too */
 	ANSWER_AGAIN,  /* from the entry that is there */
 };
 
+/* What answers to all SYNs for one backend have in common within a burst. */
+struct syn_offer {
+	const struct backend_config *config;
+	struct tcp_opt_syn announce; /* to a client that offers everything */
+	bool is_early_data_welcome;
+};
+
+/* A SYN on its way through the stages: what becomes of it, and what it is told. */
 struct syn_answer {
 	struct task task;
 	enum answer_kind kind;
 	uint32_t entry;
 	struct tcp_opt_syn announce;
-	struct cookie_syn syn;
-	struct cookie cookie;
+	uint16_t window;
 };
+
+/* Those of a burst that are answered, and what their cookies are made of and are. */
+struct syn_batch {
+	unsigned count;
+	struct syn_answer answers[BURST_MAX];
+	const struct tuple *tuples[BURST_MAX];
+	struct cookie_syn syns[BURST_MAX];
+	struct cookie cookies[BURST_MAX];
+};
+static_assert(BURST_MAX <= COOKIE_BURST_MAX, "all cookies of a burst at once");
 
 static void
 count_drop(struct worker *w, const struct backend_config *config, enum backend_counter why)
@@ -41,28 +60,42 @@ count_drop(struct worker *w, const struct backend_config *config, enum backend_c
 }
 
 static void
-syn_offer(struct worker *w, struct syn_answer *answer, const struct task *task)
+offer_make(struct worker *w, struct syn_offer *offer, const struct backend_config *config)
+{
+	struct tcp_opt_syn announce =
+			backend_profile_offer(&worker_backend(w, config)->profile, config, w->now);
+
+	announce.mss = worker_mss(w, config->family, announce.mss);
+	announce.wscale =
+			backend_config_wscale(config, snapshot_cookies(w->snapshot), w->jar.epoch);
+	*offer = (struct syn_offer){
+			.config = config,
+			.announce = announce,
+			.is_early_data_welcome = early_is_welcome(w, config),
+	};
+}
+
+static void
+syn_prepare(struct syn_batch *batch, const struct task *task, const struct syn_offer *offer)
 {
 	const struct pkt *pkt = task->pkt;
-	struct tcp_opt_syn announce = backend_profile_announce(
-			&worker_backend(w, task->config)->profile, task->config, pkt, w->now);
+	struct syn_answer *answer = &batch->answers[batch->count];
+	struct tcp_opt_syn announce = backend_offer_to(&offer->announce, pkt);
 
 	announce.tsecr = pkt->opt.tsval;
-	announce.mss = worker_mss(w, task->config->family, announce.mss);
-	if (announce.wscale != TCP_WSCALE_NONE)
-		announce.wscale = backend_config_wscale(
-				task->config, snapshot_cookies(w->snapshot), w->jar.epoch);
 	answer->task = *task;
 	answer->kind = ANSWER_COOKIE;
 	answer->announce = announce;
+	answer->window = early_window(offer->is_early_data_welcome, announce.mss, pkt->opt.mss);
+	batch->tuples[batch->count] = &pkt->tuple;
 	/* The cookie keeps what was agreed, not what was offered. */
-	answer->syn = (struct cookie_syn){
+	batch->syns[batch->count] = (struct cookie_syn){
 			.isn = pkt->seq,
 			.mss = pkt->opt.mss,
 			.wscale = pkt->opt.wscale,
 			.sack_permitted = announce.sack_permitted,
 			.has_timestamp = announce.has_timestamp,
-			.ecn = announce.ecn && announce.has_timestamp,
+			.ecn = announce.ecn & announce.has_timestamp,
 	};
 }
 
@@ -165,51 +198,48 @@ syn_judge(struct worker *w, struct syn_answer *answer)
 /* One SYN through the rules, in its turn, since each one queued counts for the next. True when it
  * is to be answered. */
 static bool
-syn_admit(struct worker *w, const struct task *task, struct syn_answer *answer)
+syn_admit(struct worker *w, struct syn_answer *answer)
 {
-	const struct syn_entry *entry;
+	struct pkt *pkt = answer->task.pkt;
 
-	syn_offer(w, answer, task);
-	answer->entry = syn_queue_find(&w->syns, task->pkt->hash, &task->pkt->tuple);
+	answer->entry = syn_queue_find(&w->syns, pkt->hash, &pkt->tuple);
 	if (answer->entry != SYN_QUEUE_NONE) {
-		entry = syn_queue_entry(&w->syns, answer->entry);
-		if (entry->isn == task->pkt->seq) {
+		if (syn_queue_entry(&w->syns, answer->entry)->isn == pkt->seq) {
 			answer->kind = ANSWER_AGAIN;
 			return true;
 		}
 		/* Another handshake of the same tuple, or a forgery: the entry stays as it is. */
 	}
-	task->pkt->reason = (uint8_t)syn_judge(w, answer);
-	return task->pkt->reason == REASON_NONE;
+	pkt->reason = (uint8_t)syn_judge(w, answer);
+	return pkt->reason == REASON_NONE;
 }
 
 /* False: the answer would be longer than the SYN, and is not paid for. */
 static bool
-syn_build_answer(struct worker *w, struct syn_answer *answer)
+syn_build_answer(struct worker *w, struct syn_answer *answer, const struct cookie_syn *syn,
+		const struct cookie *cookie)
 {
 	struct pkt *pkt = answer->task.pkt;
-	/* Promised only where it is remembered: in the cookie's TSval, or in the entry. */
-	bool ecn = answer->syn.ecn || (answer->kind == ANSWER_QUEUED && answer->announce.ecn);
-	struct pkt_build build = {
-			.to = SIDE_CLIENT,
-			.seq = answer->cookie.iss,
-			.ack = answer->syn.isn + 1,
-			.flags = TCP_SYN | TCP_ACK | (ecn ? TCP_ECE : 0),
-			.window = early_window(w, answer->task.config, answer->announce.mss,
-					answer->syn.mss),
-			.ttl = PKT_TTL_DEFAULT,
+	struct syn_ack syn_ack = {
+			.seq = cookie->iss,
+			.ack = syn->isn + 1,
+			.window = answer->window,
+			/* Promised only where it is remembered: in the cookie's TSval, or in the
+			 * entry. */
+			.ecn = syn->ecn || (answer->kind == ANSWER_QUEUED && answer->announce.ecn),
 	};
 
-	answer->announce.tsval = answer->cookie.tsval;
-	if (UNLIKELY(!egress_build_options(w, pkt, &answer->announce, &build)))
+	answer->announce.tsval = cookie->tsval;
+	if (UNLIKELY(!egress_admits(w, pkt, &answer->announce)))
 		return false;
 	pkt_turn_round(pkt);
-	pkt_build_tcp(pkt, &build);
+	syn_ack_build(pkt, &syn_ack, &answer->announce);
 	return true;
 }
 
 static enum reason
-syn_finish(struct worker *w, struct syn_answer *answer)
+syn_finish(struct worker *w, struct syn_answer *answer, const struct cookie_syn *syn,
+		const struct cookie *cookie)
 {
 	const struct backend_config *config = answer->task.config;
 	struct syn_entry *entry;
@@ -226,35 +256,56 @@ syn_finish(struct worker *w, struct syn_answer *answer)
 				       : REASON_syn_egress_limited;
 	case ANSWER_QUEUED:
 		entry = syn_queue_entry(&w->syns, answer->entry);
-		entry->iss = answer->cookie.iss;
-		entry->tsval = answer->cookie.tsval;
-		if (LIKELY(syn_build_answer(w, answer)))
+		entry->iss = cookie->iss;
+		entry->tsval = cookie->tsval;
+		if (LIKELY(syn_build_answer(w, answer, syn, cookie)))
 			return REASON_syn_queued;
 		half_open_remove(w, answer->entry, config);
 		return REASON_syn_egress_limited;
 	case ANSWER_COOKIE:
 		break;
 	}
-	if (UNLIKELY(!syn_build_answer(w, answer)))
+	if (UNLIKELY(!syn_build_answer(w, answer, syn, cookie)))
 		return REASON_syn_egress_limited;
 	worker_count(w, config->slot, COUNTER_SyncookiesSent, 1);
-	half_open_cookie_sent(w, config);
 	return REASON_syn_cookie_sent;
+}
+
+static void
+batch_finish(struct worker *w, struct syn_batch *batch)
+{
+	const struct backend_config *noted = NULL;
+
+	for (unsigned i = 0; i < batch->count; i++) {
+		struct syn_answer *answer = &batch->answers[i];
+		enum reason reason = syn_finish(w, answer, &batch->syns[i], &batch->cookies[i]);
+
+		answer->task.pkt->reason = (uint8_t)reason;
+		if (reason == REASON_syn_cookie_sent && answer->task.config != noted) {
+			noted = answer->task.config;
+			half_open_cookie_sent(w, noted);
+		}
+	}
 }
 
 void
 handshake_answer_syns(struct worker *w, const struct task *syns, unsigned count)
 {
-	struct syn_answer answers[BURST_MAX];
-	unsigned n = 0;
+	struct syn_offer offer = {.config = NULL};
+	struct syn_batch batch;
 
-	for (unsigned i = 0; i < count; i++)
-		n += syn_admit(w, &syns[i], &answers[n]);
-	for (unsigned i = 0; i < n; i++)
-		answers[i].cookie = cookie_encode(
-				&w->jar, &answers[i].task.pkt->tuple, &answers[i].syn);
-	for (unsigned i = 0; i < n; i++)
-		answers[i].task.pkt->reason = (uint8_t)syn_finish(w, &answers[i]);
+	if (count == 0)
+		return;
+	batch.count = 0;
+	for (unsigned i = 0; i < count; i++) {
+		if (syns[i].config != offer.config)
+			offer_make(w, &offer, syns[i].config);
+		syn_prepare(&batch, &syns[i], &offer);
+		batch.count += syn_admit(w, &batch.answers[batch.count]);
+	}
+	cookie_encode_burst(&w->jar, w->env.kernel, batch.tuples, batch.syns, batch.cookies,
+			batch.count);
+	batch_finish(w, &batch);
 }
 
 /* Both proofs of a client that has an entry must agree, as long as its cookie lives. */

@@ -88,26 +88,22 @@ backend_profile_mss(const struct backend_profile *profile, const struct backend_
 }
 
 struct tcp_opt_syn
-backend_profile_announce(const struct backend_profile *profile, const struct backend_config *config,
-		const struct pkt *syn, ticks_t now)
+backend_profile_offer(const struct backend_profile *profile, const struct backend_config *config,
+		ticks_t now)
 {
-	const struct tcp_opt *offer = &syn->opt;
 	bool believed = now - profile->refused_at < PROFILE_REFUSAL_S * TICKS_PER_S;
-	bool sack = !(believed && profile->sack == LEARNED_NO);
-	bool timestamps = !(believed && profile->timestamps == LEARNED_NO);
-	bool ecn = !(believed && profile->ecn == LEARNED_NO);
+	struct tcp_opt_syn offer = {
+			.mss = backend_profile_mss(profile, config),
+			.wscale = config->announced_wscale,
+			.sack_permitted = !(believed && profile->sack == LEARNED_NO),
+			.has_timestamp = !(believed && profile->timestamps == LEARNED_NO),
+			.ecn = !(believed && profile->ecn == LEARNED_NO),
+	};
 
 	if (is_fixed(config)) {
-		sack = config->profile_sack;
-		timestamps = config->profile_timestamps;
-		ecn = config->profile_ecn;
+		offer.sack_permitted = config->profile_sack;
+		offer.has_timestamp = config->profile_timestamps;
+		offer.ecn = config->profile_ecn;
 	}
-	return (struct tcp_opt_syn){
-			.mss = backend_profile_mss(profile, config),
-			.wscale = offer->wscale != TCP_WSCALE_NONE ? config->announced_wscale
-								   : TCP_WSCALE_NONE,
-			.sack_permitted = offer->sack_permitted && sack,
-			.has_timestamp = offer->has_timestamp && timestamps,
-			.ecn = ecn && pkt_offers_ecn(syn),
-	};
+	return offer;
 }

@@ -47,12 +47,26 @@ void backend_profile_learn(struct backend_profile *profile, const struct backend
 		const struct tcp_opt_syn *asked, const struct pkt *answer, ticks_t now);
 
 /**
- * What our SYN-ACK may announce to the client whose SYN (checked, as received) is given: the
- * intersection of its offer and what is known of the backend, with the configuration's values
- * where nothing is known; in a fixed profile always those. tsval and tsecr are left 0.
+ * What our SYN-ACKs may announce, to a client that offers everything: what is known of the backend,
+ * with the configuration's values where nothing is known; in a fixed profile always those. tsval
+ * and tsecr are left 0.
  */
-struct tcp_opt_syn backend_profile_announce(const struct backend_profile *profile,
-		const struct backend_config *config, const struct pkt *syn, ticks_t now);
+struct tcp_opt_syn backend_profile_offer(const struct backend_profile *profile,
+		const struct backend_config *config, ticks_t now);
+
+/** Of an offer, what the client whose SYN (checked, as received) is given offers too. */
+static inline struct tcp_opt_syn
+backend_offer_to(const struct tcp_opt_syn *offer, const struct pkt *syn)
+{
+	return (struct tcp_opt_syn){
+			.mss = offer->mss,
+			.wscale = syn->opt.wscale != TCP_WSCALE_NONE ? offer->wscale
+								     : TCP_WSCALE_NONE,
+			.sack_permitted = offer->sack_permitted & syn->opt.sack_permitted,
+			.has_timestamp = offer->has_timestamp & syn->opt.has_timestamp,
+			.ecn = offer->ecn & pkt_offers_ecn(syn),
+	};
+}
 
 /** The MSS that our SYN-ACKs announce. */
 uint16_t backend_profile_mss(

@@ -159,6 +159,7 @@ bench_init(struct bench *b, const struct options *given)
 					.snapshot = &b->snapshot,
 					.shared = b->shared,
 					.hash_seed = {3, 4},
+					.kernel = kernel_best(),
 					.now = b->now,
 			});
 }

@@ -72,7 +72,9 @@ announce(const struct backend_profile *profile, const struct backend_config *of,
 {
 	struct pkt syn = syn_from_bits(bits);
 
-	return backend_profile_announce(profile, of, &syn, now);
+	const struct tcp_opt_syn offer = backend_profile_offer(profile, of, now);
+
+	return backend_offer_to(&offer, &syn);
 }
 
 static void
