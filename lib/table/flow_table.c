@@ -8,6 +8,8 @@
  */
 #include "table/flow_table.h"
 
+#include <endian.h>
+
 #define BUCKET_FILL_PERCENT 80
 
 static uint32_t
@@ -119,7 +121,7 @@ flow_at(const struct flow_table *table, uint32_t handle)
 	return flow_table_record(table, handle);
 }
 
-static bool
+static inline bool
 flow_matches(const struct flow_table *table, const struct flow *flow, const struct tuple *tuple)
 {
 	if (flow->client_port != tuple->client_port || flow->backend_port != tuple->backend_port)
@@ -140,22 +142,95 @@ flow_table_prefetch(const struct flow_table *table, uint32_t hash)
 	__builtin_prefetch(&table->buckets[bucket_first(table, hash)]);
 }
 
+/* A bit per 16-bit lane of a word; see bucket_match(). */
+#define LANES_LOW UINT64_C(0x0001000100010001)
+#define LANES_HIGH UINT64_C(0x8000800080008000)
+
+static inline uint64_t
+lanes_load(const uint16_t *lanes)
+{
+	uint64_t word;
+
+	memcpy(&word, lanes, sizeof(word));
+	return le64toh(word);
+}
+
+/* The highest bit of each lane that has the tag; now and then also of one behind such a lane. */
+static inline uint64_t
+lanes_match(const uint16_t *lanes, uint16_t tag)
+{
+	uint64_t other = lanes_load(lanes) ^ tag * LANES_LOW;
+
+	return (other - LANES_LOW) & ~other & LANES_HIGH;
+}
+
+/*
+ * The entries that may have the tag, four to a word, all compared at once. Bit 16 * lane + word
+ * stands for entry 4 * word + lane; the third word has two tags, then what is not one.
+ */
+static inline uint64_t
+bucket_match(const struct flow_bucket *bucket, uint16_t tag)
+{
+	return lanes_match(bucket->tags, tag) >> 15 | lanes_match(bucket->tags + 4, tag) >> 14 |
+	       (lanes_match(bucket->tags + 8, tag) & UINT32_MAX) >> 13;
+}
+static_assert(FLOW_BUCKET_ENTRIES == 10 && offsetof(struct flow_bucket, displaced) == 20,
+		"three words hold ten tags");
+
+static inline unsigned
+match_entry(uint64_t match)
+{
+	unsigned bit = (unsigned)__builtin_ctzll(match);
+
+	return 4 * (bit % 16) + bit / 16;
+}
+
+static inline bool
+flow_is(const struct flow_table *table, uint32_t handle, uint32_t hash, const struct tuple *tuple)
+{
+	const struct flow *flow = flow_at(table, handle);
+
+	return flow->hash == hash && flow_matches(table, flow, tuple);
+}
+
 static uint32_t
 bucket_find(const struct flow_table *table, uint32_t index, uint32_t hash,
 		const struct tuple *tuple)
 {
 	const struct flow_bucket *bucket = &table->buckets[index];
-	uint16_t tag = (uint16_t)hash;
+	uint64_t match = bucket_match(bucket, (uint16_t)hash);
 
-	for (unsigned e = 0; e < FLOW_BUCKET_ENTRIES; e++) {
-		if (bucket->tags[e] != tag || bucket->handles[e] == FLOW_NONE)
-			continue;
-		const struct flow *flow = flow_at(table, bucket->handles[e]);
+	for (; match != 0; match &= match - 1) {
+		uint32_t handle = bucket->handles[match_entry(match)];
 
-		if (flow->hash == hash && flow_matches(table, flow, tuple))
-			return bucket->handles[e];
+		if (handle != FLOW_NONE && flow_is(table, handle, hash, tuple))
+			return handle;
 	}
 	return FLOW_NONE;
+}
+
+/* What flow_table_find() will most likely return, by the tags of its first bucket alone. Starts
+ * loading the lines that it will read. */
+#define FLOW_GUESS_NONE (FLOW_NONE - 1) /* none in the first bucket, perhaps in the second */
+
+static inline uint32_t
+flow_guess(const struct flow_table *table, uint32_t hash)
+{
+	const struct flow_bucket *bucket = &table->buckets[bucket_first(table, hash)];
+	uint64_t match = bucket_match(bucket, (uint16_t)hash);
+
+	for (; match != 0; match &= match - 1) {
+		uint32_t handle = bucket->handles[match_entry(match)];
+
+		if (handle != FLOW_NONE) {
+			__builtin_prefetch(flow_at(table, handle), 1);
+			return handle;
+		}
+	}
+	if (LIKELY(bucket->displaced == 0))
+		return FLOW_NONE;
+	__builtin_prefetch(&table->buckets[bucket_second(table, hash)]);
+	return FLOW_GUESS_NONE;
 }
 
 uint32_t
@@ -167,6 +242,22 @@ flow_table_find(const struct flow_table *table, uint32_t hash, const struct tupl
 	if (handle == FLOW_NONE && table->buckets[first].displaced > 0)
 		handle = bucket_find(table, bucket_second(table, hash), hash, tuple);
 	return handle;
+}
+
+void
+flow_table_find_all(const struct flow_table *table, struct flow_query *queries, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		queries[i].handle = flow_guess(table, queries[i].hash);
+	for (unsigned i = 0; i < count; i++) {
+		struct flow_query *query = &queries[i];
+
+		if (query->handle == FLOW_NONE)
+			continue;
+		if (UNLIKELY(query->handle == FLOW_GUESS_NONE) ||
+				UNLIKELY(!flow_is(table, query->handle, query->hash, query->tuple)))
+			query->handle = flow_table_find(table, query->hash, query->tuple);
+	}
 }
 
 /* The entry's index in the bucket that holds handle (FLOW_NONE: a free entry), or -1. */

@@ -84,6 +84,18 @@ void flow_table_prefetch(const struct flow_table *table, uint32_t hash);
 /** The handle of tuple, or FLOW_NONE. hash is flow_table_hash(tuple). */
 uint32_t flow_table_find(const struct flow_table *table, uint32_t hash, const struct tuple *tuple);
 
+/** One of several look-ups made together. */
+struct flow_query {
+	const struct tuple *tuple;
+	uint32_t hash;	 /**< flow_table_hash() of it */
+	uint32_t handle; /**< the answer, as of flow_table_find() */
+};
+
+/** Answers all queries; their lines are loaded side by side. flow_table_prefetch() should have been
+ * called for each. Loads found records to be written. */
+void flow_table_find_all(
+		const struct flow_table *table, struct flow_query *queries, unsigned count);
+
 /** Takes a record for tuple, which must not be in the table. FLOW_NONE when there is no room. The
  * rest of the record is whatever it was. */
 uint32_t flow_table_insert(struct flow_table *table, uint32_t hash, const struct tuple *tuple);

@@ -284,6 +284,44 @@ test_full_buckets(void **state)
 	free(f.mem);
 }
 
+/* 7. Tags in one bucket that are next to each other, or 0 as an empty entry's, are told apart; many
+ * look-ups together answer as each alone, also for what lies in its second bucket. */
+static void
+test_tags_and_find_all(void **state)
+{
+	static const uint32_t hashes[] = {0, 1, 2, 3, 0x7fff, 0x8000, 0x8001, 0xfffe, 0xffff, 0x100,
+			0x101, 0x10000, 0x10001, 0x20000};
+	enum { FLOWS = ARRAY_COUNT(hashes), QUERIES = 3 * FLOWS };
+	struct fixture f;
+	struct tuple tuples[FLOWS];
+	struct flow_query queries[QUERIES];
+	uint32_t ids[FLOWS];
+
+	(void)state;
+	fixture_init(&f, 64, 64);
+	for (unsigned i = 0; i <= FLOWS; i++) {
+		for (unsigned q = 0; q < QUERIES; q++) {
+			unsigned t = q % FLOWS, h = q < FLOWS ? t : (t + q / FLOWS) % FLOWS;
+
+			tuples[t] = t % 2 ? tuple_ip6(t, 1) : tuple_ip4(t, 1);
+			queries[q] = (struct flow_query){&tuples[t], hashes[h], 0};
+		}
+		flow_table_find_all(&f.table, queries, QUERIES);
+		for (unsigned q = 0; q < QUERIES; q++)
+			assert_int_equal(
+					queries[q].handle, q < i && q < FLOWS ? ids[q] : FLOW_NONE);
+		for (unsigned q = 0; q < QUERIES; q++)
+			assert_int_equal(queries[q].handle,
+					flow_table_find(&f.table, queries[q].hash,
+							queries[q].tuple));
+		if (i < FLOWS)
+			ids[i] = flow_table_insert(&f.table, hashes[i], &tuples[i]);
+	}
+	/* The first bucket of all of them was full after ten. */
+	assert_int_equal(f.table.buckets[0].displaced, FLOWS - FLOW_BUCKET_ENTRIES);
+	free(f.mem);
+}
+
 int
 main(void)
 {
@@ -294,6 +332,7 @@ main(void)
 			cmocka_unit_test(test_against_twin),
 			cmocka_unit_test(test_seed),
 			cmocka_unit_test(test_full_buckets),
+			cmocka_unit_test(test_tags_and_find_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
