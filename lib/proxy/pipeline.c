@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A burst in stages: parse and judge all packets, look all of them up, splice, then the
- * handshakes in order of arrival, then all SYNs together. Splicing goes first, so that a flood
+ * handshakes in order of arrival, then all SYNs together. Each stage starts loading what the next
+ * one will read. Splicing goes first, so that a flood
  * delays no established connection.
  *
  * A look-up is good as long as nothing was inserted or removed since (worker.changes); after that
@@ -31,6 +32,17 @@ list_add(struct task_list *list, struct pkt *pkt, const struct backend_config *c
 	list->tasks[list->count++] = (struct task){pkt, config};
 }
 
+/* Packets between the one whose headers are loaded and the one being parsed. */
+#define PREFETCH_AHEAD 4
+
+/* Headers fill one line and begin the next. */
+static inline void
+prefetch_packet(const struct pkt *pkt)
+{
+	__builtin_prefetch(pkt->data, 1);
+	__builtin_prefetch(pkt->data + CACHE_LINE_SIZE, 1);
+}
+
 static inline bool
 is_client_syn(const struct pkt *pkt, enum side from)
 {
@@ -56,9 +68,11 @@ fragment_reason(struct worker *w, const struct pkt *pkt, enum side from)
 								      : REASON_fragment_passed;
 }
 
-/* Judges one packet; what is for a backend and sound goes on the list. */
+/* Judges one packet. What is for a backend and sound goes on: a client's SYN, which is looked up
+ * among the half-open clients, or anything else, which is among the connections. */
 static void
-stage_parse(struct worker *w, struct pkt *pkt, enum side from, struct task_list *sound)
+stage_parse(struct worker *w, struct pkt *pkt, enum side from, struct task_list *sound,
+		struct task_list *syns)
 {
 	const struct backend_config *config;
 
@@ -90,35 +104,61 @@ stage_parse(struct worker *w, struct pkt *pkt, enum side from, struct task_list 
 	if (pkt->reason != REASON_NONE)
 		return;
 	pkt->hash = flow_table_hash(&w->flows, &pkt->tuple);
-	/* A SYN is looked up among the half-open clients, anything else among the connections. */
-	if (!is_client_syn(pkt, from))
-		flow_table_prefetch(&w->flows, pkt->hash);
-	else if (!syn_queue_is_empty(&w->syns))
-		flow_table_prefetch(&w->syns.flows, pkt->hash);
+	if (is_client_syn(pkt, from)) {
+		if (!syn_queue_is_empty(&w->syns))
+			flow_table_prefetch(&w->syns.flows, pkt->hash);
+		list_add(syns, pkt, config);
+		return;
+	}
+	flow_table_prefetch(&w->flows, pkt->hash);
 	list_add(sound, pkt, config);
 }
 
-/* Looks up and sorts: spliced, SYN, or a step of a handshake. */
 static void
-stage_classify(struct worker *w, const struct task_list *sound, enum side from,
-		struct task_list *spliced, struct task_list *syns, struct task_list *steps)
+stage_find(const struct worker *w, const struct task_list *sound)
+{
+	struct flow_query queries[BURST_MAX];
+
+	for (unsigned i = 0; i < sound->count; i++) {
+		queries[i].tuple = &sound->tasks[i].pkt->tuple;
+		queries[i].hash = sound->tasks[i].pkt->hash;
+	}
+	flow_table_find_all(&w->flows, queries, sound->count);
+	for (unsigned i = 0; i < sound->count; i++)
+		sound->tasks[i].pkt->conn = queries[i].handle;
+}
+
+/* Starts loading what a step of a handshake will need. */
+static void
+prefetch_step(const struct worker *w, const struct pkt *pkt)
+{
+	if (pkt->conn != FLOW_NONE) {
+		const uint8_t *setup = (const uint8_t *)&w->setups[pkt->conn];
+
+		__builtin_prefetch(setup, 1);
+		__builtin_prefetch(setup + sizeof(struct conn_setup) - 1, 1);
+	} else if (!syn_queue_is_empty(&w->syns)) {
+		flow_table_prefetch(&w->syns.flows, pkt->hash);
+	}
+}
+
+/* Sorts: spliced, or a step of a handshake. */
+static void
+stage_classify(struct worker *w, const struct task_list *sound, struct task_list *spliced,
+		struct task_list *steps)
 {
 	for (unsigned i = 0; i < sound->count; i++) {
 		struct pkt *pkt = sound->tasks[i].pkt;
-		const struct backend_config *config = sound->tasks[i].config;
 
-		if (is_client_syn(pkt, from)) {
-			list_add(syns, pkt, config);
-			continue;
-		}
-		pkt->conn = flow_table_find(&w->flows, pkt->hash, &pkt->tuple);
-		if (UNLIKELY(pkt->kind == PKT_ICMP_ERROR))
+		if (UNLIKELY(pkt->kind == PKT_ICMP_ERROR)) {
 			pkt->reason = (uint8_t)icmp_error_take(w, pkt);
-		else if (pkt->conn != FLOW_NONE &&
-				worker_conn(w, pkt->conn)->state >= CONN_ESTABLISHED)
-			list_add(spliced, pkt, config);
-		else
-			list_add(steps, pkt, config);
+		} else if (pkt->conn != FLOW_NONE &&
+				worker_conn(w, pkt->conn)->state >= CONN_ESTABLISHED) {
+			spliced->tasks[spliced->count++] = sound->tasks[i];
+		} else {
+			prefetch_step(w, pkt);
+			steps->tasks[steps->count++] = sound->tasks[i];
+		}
 	}
 }
 
@@ -206,28 +246,48 @@ backend_step(struct worker *w, const struct task *task)
 }
 
 static void
-stage_steps(struct worker *w, const struct task_list *list, enum side from, uint32_t changes)
+take_step(struct worker *w, const struct task *task, enum side from, uint32_t changes)
+{
+	struct pkt *pkt = task->pkt;
+
+	if (w->changes != changes)
+		pkt->conn = flow_table_find(&w->flows, pkt->hash, &pkt->tuple);
+	pkt->reason = (uint8_t)(from == SIDE_CLIENT ? client_step(w, task) : backend_step(w, task));
+}
+
+static void
+stage_splice(struct worker *w, const struct task_list *list, enum side from, uint32_t changes)
 {
 	for (unsigned i = 0; i < list->count; i++) {
 		const struct task *task = &list->tasks[i];
-		struct pkt *pkt = task->pkt;
 
-		if (w->changes != changes)
-			pkt->conn = flow_table_find(&w->flows, pkt->hash, &pkt->tuple);
-		pkt->reason = (uint8_t)(from == SIDE_CLIENT ? client_step(w, task)
-							    : backend_step(w, task));
+		if (LIKELY(w->changes == changes) && LIKELY(splice_common(w, task->pkt, from)))
+			task->pkt->reason = REASON_spliced;
+		else
+			take_step(w, task, from, changes);
 	}
+}
+
+static void
+stage_steps(struct worker *w, const struct task_list *list, enum side from, uint32_t changes)
+{
+	for (unsigned i = 0; i < list->count; i++)
+		take_step(w, &list->tasks[i], from, changes);
 }
 
 static void
 count_reasons(struct worker *w, const struct burst *burst)
 {
 	counter_add(&w->counters.received[burst->from], burst->count);
-	for (unsigned i = 0; i < burst->count; i++) {
-		enum reason reason = burst->pkts[i].reason;
+	/* Packets of one reason come in rows; one addition each. */
+	for (unsigned i = 0, row; i < burst->count; i += row) {
+		uint8_t reason = burst->pkts[i].reason;
 
 		ENSURE(reason != REASON_NONE && reason < REASON_COUNT);
-		counter_add(&w->counters.reasons[reason], 1);
+		row = 1;
+		while (i + row < burst->count && burst->pkts[i + row].reason == reason)
+			row++;
+		counter_add(&w->counters.reasons[reason], row);
 	}
 }
 
@@ -262,10 +322,14 @@ sluice_burst(struct worker *w, struct burst *burst, ticks_t now)
 	uint32_t changes = w->changes;
 
 	worker_enter(w, now);
-	for (unsigned i = 0; i < burst->count; i++)
-		stage_parse(w, &burst->pkts[i], burst->from, &sound);
-	stage_classify(w, &sound, burst->from, &spliced, &syns, &steps);
-	stage_steps(w, &spliced, burst->from, changes);
+	for (unsigned i = 0; i < burst->count; i++) {
+		if (i + PREFETCH_AHEAD < burst->count)
+			prefetch_packet(&burst->pkts[i + PREFETCH_AHEAD]);
+		stage_parse(w, &burst->pkts[i], burst->from, &sound, &syns);
+	}
+	stage_find(w, &sound);
+	stage_classify(w, &sound, &spliced, &steps);
+	stage_splice(w, &spliced, burst->from, changes);
 	stage_steps(w, &steps, burst->from, changes);
 	handshake_answer_syns(w, syns.tasks, syns.count);
 	note_recent(w, &steps);

@@ -141,7 +141,7 @@ splice_reset(struct worker *w, uint32_t id, enum side from, uint32_t seq)
 }
 
 /* The window in the scale its receiver applies; a wider one than fits is cut, never wrapped. */
-static uint16_t
+static inline uint16_t
 window_rescale(uint16_t window, uint8_t from_scale, uint8_t to_scale)
 {
 	uint32_t rescaled = ((uint32_t)window << from_scale) >> to_scale;
@@ -149,7 +149,7 @@ window_rescale(uint16_t window, uint8_t from_scale, uint8_t to_scale)
 	return (uint16_t)(rescaled < UINT16_MAX ? rescaled : UINT16_MAX);
 }
 
-static void
+static inline void
 splice_rewrite(const struct conn *conn, struct pkt *pkt, enum side from)
 {
 	struct rewrite rewrite = {0};
@@ -205,4 +205,70 @@ splice_segment(struct worker *w, uint32_t id, struct pkt *pkt, enum side from)
 	if (UNLIKELY(conn->flags & CONN_ECN_ALONE))
 		ecn_translate(conn, pkt, from, reason == REASON_spliced);
 	return reason;
+}
+
+/* Everything a segment needs to be spliced without a look at the connection's cold part: it belongs
+ * inside, says something new, and moves nothing but the edges. The reach is the least there is. */
+static inline bool
+is_common(const struct conn *conn, const struct pkt *pkt, enum side from, uint32_t seq,
+		uint32_t step)
+{
+	const struct leg *sender = &conn->leg[from], *receiver = &conn->leg[side_other(from)];
+	uint32_t end = seq + pkt_payload_length(pkt);
+	uint32_t edge = pkt->ack + ((uint32_t)pkt->window << window_scale(conn, from));
+
+	if ((pkt->flags & (TCP_FIN | TCP_SYN | TCP_RST)) != 0 || conn->state != CONN_ESTABLISHED)
+		return false;
+	if (seq_after(end, receiver->window_end + PROBE_BYTES) ||
+			seq_before(seq, receiver->rcv_nxt - DUPLICATE_REACH) ||
+			!seq_between(pkt->ack, sender->rcv_nxt - DUPLICATE_REACH,
+					receiver->snd_nxt))
+		return false;
+	if (paws_is_due(conn, pkt, from, seq, step))
+		return false;
+	return end != seq || seq_after(pkt->ack, sender->rcv_nxt) ||
+	       seq_after(edge, sender->window_end) || pkt->opt.sack_blocks > 0;
+}
+
+/* Writes the line only if something moved. */
+static inline void
+common_track(struct conn *conn, const struct pkt *pkt, enum side from, uint32_t seq, uint32_t step)
+{
+	struct leg *sender = &conn->leg[from];
+	uint32_t edge = pkt->ack + ((uint32_t)pkt->window << window_scale(conn, from));
+	struct leg moved = {
+			.snd_nxt = seq_max(sender->snd_nxt, seq + pkt_payload_length(pkt)),
+			.rcv_nxt = seq_max(sender->rcv_nxt, pkt->ack),
+			.window_end = seq_max(sender->window_end, edge),
+	};
+
+	if ((moved.snd_nxt ^ sender->snd_nxt) | (moved.rcv_nxt ^ sender->rcv_nxt) |
+			(moved.window_end ^ sender->window_end))
+		*sender = moved;
+	if (conn->last_seen != step)
+		conn->last_seen = step;
+}
+
+/* One copy of everything for each side: then the side is a constant in it. */
+static inline __attribute__((always_inline)) bool
+splice_common_from(struct worker *w, struct pkt *pkt, enum side from)
+{
+	struct conn *conn = worker_conn(w, pkt->conn);
+	uint32_t seq = from == SIDE_CLIENT ? pkt->seq : pkt->seq + conn->seq_delta;
+	uint32_t step = timer_step(w->now);
+
+	if (UNLIKELY(!is_common(conn, pkt, from, seq, step)))
+		return false;
+	common_track(conn, pkt, from, seq, step);
+	splice_rewrite(conn, pkt, from);
+	if (UNLIKELY(conn->flags & CONN_ECN_ALONE))
+		ecn_translate(conn, pkt, from, true);
+	return true;
+}
+
+bool
+splice_common(struct worker *w, struct pkt *pkt, enum side from)
+{
+	return from == SIDE_CLIENT ? splice_common_from(w, pkt, SIDE_CLIENT)
+				   : splice_common_from(w, pkt, SIDE_BACKEND);
 }

@@ -16,6 +16,14 @@
  */
 bool splice_owns(const struct conn *conn, const struct pkt *pkt);
 
+/**
+ * Takes the segments that nearly all are: those of an established connection, pkt->conn, that lie
+ * well inside, say something new and end nothing. True: it was spliced as splice_segment() would
+ * have (REASON_spliced), and splice_owns() holds for it. False: nothing was done, the others must
+ * have a look.
+ */
+bool splice_common(struct worker *w, struct pkt *pkt, enum side from);
+
 /** Takes a segment other than a client's SYN through a spliced connection. Returns the reason. */
 enum reason splice_segment(struct worker *w, uint32_t id, struct pkt *pkt, enum side from);
 
