@@ -8,6 +8,7 @@
 #define SLUICE_NET_TUPLE_H
 
 #include <assert.h>
+#include <endian.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -49,10 +50,12 @@ static_assert(sizeof(struct tuple) == 48, "tuples are compared and hashed as six
 static inline union ip_addr
 ip_addr_from_ip4(uint32_t ip4_be)
 {
-	union ip_addr addr = {.bytes = {[10] = 0xff, [11] = 0xff}};
-
-	addr.words_be[3] = ip4_be;
-	return addr;
+	/* Two whole halves: bytes put together in memory would be waited for by those who read
+	 * them. */
+	return (union ip_addr){.halves_be = {
+					       0,
+					       htobe64(UINT64_C(0xffff) << 32 | be32toh(ip4_be)),
+			       }};
 }
 
 static inline bool

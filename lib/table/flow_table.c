@@ -59,56 +59,12 @@ flow_table_init(struct flow_table *table, void *mem, uint32_t capacity, uint32_t
 	}
 }
 
-/* 64x64 -> 128 multiply, folded: mixes both halves of the key into every bit of the result. */
-static inline uint64_t
-fold_multiply(uint64_t a, uint64_t b)
-{
-	unsigned __int128 product = (unsigned __int128)a * b;
-
-	return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-uint32_t
-flow_table_hash(const struct flow_table *table, const struct tuple *tuple)
-{
-	uint64_t ports = (uint64_t)tuple->client_port << 48 | (uint64_t)tuple->backend_port << 32 |
-			 tuple->vlan;
-	uint64_t hash;
-
-	if (tuple->family == FAMILY_IP4) {
-		uint64_t addresses = (uint64_t)tuple->client.words_be[3] << 32 |
-				     tuple->backend.words_be[3];
-
-		hash = fold_multiply(addresses ^ table->seed.k0, ports ^ table->seed.k1);
-	} else {
-		hash = fold_multiply(tuple->client.halves_be[0] ^ table->seed.k0,
-				tuple->client.halves_be[1] ^ table->seed.k1);
-		hash = fold_multiply(hash ^ tuple->backend.halves_be[0] ^ table->seed.k1,
-				tuple->backend.halves_be[1] ^ table->seed.k0);
-		hash = fold_multiply(hash ^ table->seed.k0, ports ^ table->seed.k1);
-	}
-	hash = fold_multiply(hash ^ table->seed.k1, UINT64_C(0x9e3779b97f4a7c15));
-	return (uint32_t)(hash >> 32) ^ (uint32_t)hash;
-}
-
-static inline uint32_t
-bucket_scale(const struct flow_table *table, uint32_t hash)
-{
-	return (uint32_t)((uint64_t)hash * table->bucket_count >> 32);
-}
-
-static inline uint32_t
-bucket_first(const struct flow_table *table, uint32_t hash)
-{
-	return bucket_scale(table, hash);
-}
-
 /* Never the first one: else a full bucket would count as two. */
 static inline uint32_t
 bucket_second(const struct flow_table *table, uint32_t hash)
 {
-	uint32_t first = bucket_first(table, hash);
-	uint32_t second = bucket_scale(table, (hash << 16 | hash >> 16) * UINT32_C(0x9e3779b1));
+	uint32_t first = flow_table_bucket(table, hash);
+	uint32_t second = flow_table_scale(table, (hash << 16 | hash >> 16) * UINT32_C(0x9e3779b1));
 
 	if (second == first)
 		second = first + 1 == table->bucket_count ? 0 : first + 1;
@@ -134,12 +90,6 @@ flow_matches(const struct flow_table *table, const struct flow *flow, const stru
 		return false;
 	return ip_addr_is_equal(&table->pairs[flow->client].client, &tuple->client) &&
 	       ip_addr_is_equal(&table->pairs[flow->client].backend, &tuple->backend);
-}
-
-void
-flow_table_prefetch(const struct flow_table *table, uint32_t hash)
-{
-	__builtin_prefetch(&table->buckets[bucket_first(table, hash)]);
 }
 
 /* A bit per 16-bit lane of a word; see bucket_match(). */
@@ -216,7 +166,7 @@ bucket_find(const struct flow_table *table, uint32_t index, uint32_t hash,
 static inline uint32_t
 flow_guess(const struct flow_table *table, uint32_t hash)
 {
-	const struct flow_bucket *bucket = &table->buckets[bucket_first(table, hash)];
+	const struct flow_bucket *bucket = &table->buckets[flow_table_bucket(table, hash)];
 	uint64_t match = bucket_match(bucket, (uint16_t)hash);
 
 	for (; match != 0; match &= match - 1) {
@@ -236,7 +186,7 @@ flow_guess(const struct flow_table *table, uint32_t hash)
 uint32_t
 flow_table_find(const struct flow_table *table, uint32_t hash, const struct tuple *tuple)
 {
-	uint32_t first = bucket_first(table, hash);
+	uint32_t first = flow_table_bucket(table, hash);
 	uint32_t handle = bucket_find(table, first, hash, tuple);
 
 	if (handle == FLOW_NONE && table->buckets[first].displaced > 0)
@@ -281,8 +231,8 @@ bucket_put(struct flow_table *table, uint32_t index, uint32_t hash, uint32_t han
 		return false;
 	bucket->tags[e] = (uint16_t)hash;
 	bucket->handles[e] = handle;
-	if (index != bucket_first(table, hash))
-		table->buckets[bucket_first(table, hash)].displaced++;
+	if (index != flow_table_bucket(table, hash))
+		table->buckets[flow_table_bucket(table, hash)].displaced++;
 	return true;
 }
 
@@ -293,8 +243,8 @@ bucket_take(struct flow_table *table, uint32_t index, int e, uint32_t hash)
 
 	bucket->tags[e] = 0;
 	bucket->handles[e] = FLOW_NONE;
-	if (index != bucket_first(table, hash))
-		table->buckets[bucket_first(table, hash)].displaced--;
+	if (index != flow_table_bucket(table, hash))
+		table->buckets[flow_table_bucket(table, hash)].displaced--;
 }
 
 /* Frees one entry of a full bucket by moving its holder to the holder's other bucket. */
@@ -306,7 +256,7 @@ bucket_make_room(struct flow_table *table, uint32_t index)
 	for (int e = 0; e < FLOW_BUCKET_ENTRIES; e++) {
 		uint32_t handle = bucket->handles[e];
 		uint32_t hash = flow_at(table, handle)->hash;
-		uint32_t first = bucket_first(table, hash);
+		uint32_t first = flow_table_bucket(table, hash);
 		uint32_t other = index == first ? bucket_second(table, hash) : first;
 
 		if (bucket_entry(&table->buckets[other], FLOW_NONE) < 0)
@@ -321,7 +271,7 @@ bucket_make_room(struct flow_table *table, uint32_t index)
 static bool
 table_place(struct flow_table *table, uint32_t hash, uint32_t handle)
 {
-	uint32_t first = bucket_first(table, hash);
+	uint32_t first = flow_table_bucket(table, hash);
 	uint32_t second = bucket_second(table, hash);
 
 	if (bucket_put(table, first, hash, handle) || bucket_put(table, second, hash, handle))
@@ -426,7 +376,7 @@ void
 flow_table_remove(struct flow_table *table, uint32_t handle)
 {
 	struct flow *flow = flow_at(table, handle);
-	uint32_t index = bucket_first(table, flow->hash);
+	uint32_t index = flow_table_bucket(table, flow->hash);
 	int e = bucket_entry(&table->buckets[index], handle);
 
 	if (e < 0) {

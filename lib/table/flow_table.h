@@ -75,11 +75,60 @@ size_t flow_table_memsize(uint32_t capacity, uint32_t capacity_ip6, uint32_t rec
 void flow_table_init(struct flow_table *table, void *mem, uint32_t capacity, uint32_t capacity_ip6,
 		uint32_t record_size, const struct siphash_key *seed);
 
+/** 64x64 -> 128 multiply, folded: mixes both halves of the key into every bit of the result. */
+static inline uint64_t
+flow_table_mix(uint64_t a, uint64_t b)
+{
+	unsigned __int128 product = (unsigned __int128)a * b;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
 /** Keyed hash of a tuple. */
-uint32_t flow_table_hash(const struct flow_table *table, const struct tuple *tuple);
+static inline uint32_t
+flow_table_hash(const struct flow_table *table, const struct tuple *tuple)
+{
+	const struct siphash_key *seed = &table->seed;
+	uint64_t ports = (uint64_t)tuple->client_port << 48 | (uint64_t)tuple->backend_port << 32 |
+			 tuple->vlan;
+	uint64_t hash;
+
+	if (LIKELY(tuple->family == FAMILY_IP4)) {
+		uint64_t addresses = (uint64_t)tuple->client.words_be[3] << 32 |
+				     tuple->backend.words_be[3];
+
+		hash = flow_table_mix(addresses ^ seed->k0, ports ^ seed->k1);
+	} else {
+		hash = flow_table_mix(tuple->client.halves_be[0] ^ seed->k0,
+				tuple->client.halves_be[1] ^ seed->k1);
+		hash = flow_table_mix(hash ^ tuple->backend.halves_be[0] ^ seed->k1,
+				tuple->backend.halves_be[1] ^ seed->k0);
+		hash = flow_table_mix(hash ^ seed->k0, ports ^ seed->k1);
+	}
+	hash = flow_table_mix(hash ^ seed->k1, UINT64_C(0x9e3779b97f4a7c15));
+	return (uint32_t)(hash >> 32) ^ (uint32_t)hash;
+}
+
+/** A bucket for 32 evenly spread bits. */
+static inline uint32_t
+flow_table_scale(const struct flow_table *table, uint32_t bits)
+{
+	return (uint32_t)((uint64_t)bits * table->bucket_count >> 32);
+}
+
+/** The bucket that a flow goes to while there is room. */
+static inline uint32_t
+flow_table_bucket(const struct flow_table *table, uint32_t hash)
+{
+	return flow_table_scale(table, hash);
+}
 
 /** Starts loading the bucket that find will read first. */
-void flow_table_prefetch(const struct flow_table *table, uint32_t hash);
+static inline void
+flow_table_prefetch(const struct flow_table *table, uint32_t hash)
+{
+	__builtin_prefetch(&table->buckets[flow_table_bucket(table, hash)]);
+}
 
 /** The handle of tuple, or FLOW_NONE. hash is flow_table_hash(tuple). */
 uint32_t flow_table_find(const struct flow_table *table, uint32_t hash, const struct tuple *tuple);

@@ -10,6 +10,9 @@
 
 #define INDEX_NONE UINT32_MAX
 
+/* With few backends hardly any other address meets an occupied cell. */
+#define CELLS_LEAST 64
+
 #define CELL_ADDRESS 1u /* entered by its address only */
 #define CELL_DROP 2u	/* besides: a backend with this address drops fragments */
 #define CELL_EXEMPT 4u	/* besides: its backends all have the same exempt sources */
@@ -33,7 +36,7 @@ struct snapshot {
 static uint32_t
 cell_count_for(unsigned count)
 {
-	uint32_t cells = 8;
+	uint32_t cells = CELLS_LEAST;
 
 	while (cells < 4 * (uint64_t)count)
 		cells *= 2;
@@ -127,7 +130,7 @@ snapshot_egress(const struct snapshot *snapshot)
 	return &snapshot->egress;
 }
 
-static uint32_t
+static inline uint32_t
 cell_first(const struct snapshot *snapshot, const union ip_addr *address, uint16_t port)
 {
 	uint64_t hash = (address->halves_be[0] ^ snapshot->seed) * UINT64_C(0x9e3779b97f4a7c15);
@@ -142,7 +145,7 @@ cell_first(const struct snapshot *snapshot, const union ip_addr *address, uint16
 
 /* The cell that holds the address and port (0: the address alone), or the empty one where
  * it belongs. */
-static uint32_t
+static inline uint32_t
 cell_find(const struct snapshot *snapshot, const union ip_addr *address, uint16_t port)
 {
 	uint32_t cell = cell_first(snapshot, address, port);
