@@ -47,6 +47,28 @@ static const uint8_t wscales[WSCALE_COUNT] = {TCP_WSCALE_NONE, 0, 2, 4, 6, 7, 8,
 #define MESSAGE_WORDS_IP6 6
 static_assert(MESSAGE_WORDS_IP6 <= SIPHASH_LANE_WORDS_MAX, "a lane holds any message");
 
+/* For an MSS divided by 4, as all entries are multiples of it: the index of the largest that is not
+ * above. test_cookie.c compares each MSS. */
+#define MSS_UNIT 4
+static const uint8_t mss_indices_ip4[1460 / MSS_UNIT + 1] = {
+		[536 / MSS_UNIT... 1199 / MSS_UNIT] = 1,
+		[1200 / MSS_UNIT... 1359 / MSS_UNIT] = 2,
+		[1360 / MSS_UNIT... 1399 / MSS_UNIT] = 3,
+		[1400 / MSS_UNIT... 1439 / MSS_UNIT] = 4,
+		[1440 / MSS_UNIT... 1451 / MSS_UNIT] = 5,
+		[1452 / MSS_UNIT... 1459 / MSS_UNIT] = 6,
+		[1460 / MSS_UNIT] = 7,
+};
+static const uint8_t mss_indices_ip6[1440 / MSS_UNIT + 1] = {
+		[536 / MSS_UNIT... 1219 / MSS_UNIT] = 1,
+		[1220 / MSS_UNIT... 1339 / MSS_UNIT] = 2,
+		[1340 / MSS_UNIT... 1379 / MSS_UNIT] = 3,
+		[1380 / MSS_UNIT... 1419 / MSS_UNIT] = 4,
+		[1420 / MSS_UNIT... 1431 / MSS_UNIT] = 5,
+		[1432 / MSS_UNIT... 1439 / MSS_UNIT] = 6,
+		[1440 / MSS_UNIT] = 7,
+};
+
 static const uint16_t *
 mss_table(enum family family)
 {
@@ -54,18 +76,17 @@ mss_table(enum family family)
 }
 
 /* The largest entry that is not above mss; the smallest when all are. */
-static unsigned
+static inline unsigned
 mss_index(enum family family, uint16_t mss)
 {
-	const uint16_t *table = mss_table(family);
-	unsigned index = 0;
+	bool is_ip4 = family == FAMILY_IP4;
+	unsigned most = is_ip4 ? ARRAY_COUNT(mss_indices_ip4) - 1
+			       : ARRAY_COUNT(mss_indices_ip6) - 1;
+	unsigned unnamed = is_ip4 ? MSS_DEFAULT_IP4 : MSS_DEFAULT_IP6;
+	unsigned cell = (mss != 0 ? mss : unnamed) / MSS_UNIT;
 
-	if (mss == 0)
-		mss = family == FAMILY_IP4 ? MSS_DEFAULT_IP4 : MSS_DEFAULT_IP6;
-	/* Without a branch that a flood could make go either way. */
-	for (unsigned i = 1; i < MSS_COUNT; i++)
-		index += table[i] <= mss;
-	return index;
+	cell = cell < most ? cell : most;
+	return is_ip4 ? mss_indices_ip4[cell] : mss_indices_ip6[cell];
 }
 
 uint16_t
@@ -176,9 +197,10 @@ jar_advance(struct jar *jar, ticks_t now)
 
 /* The words of a message lie stride apart: 1, or SIPHASH_LANES for one lane of many. */
 static inline unsigned
-message_put_addresses(uint64_t *words, unsigned stride, const struct tuple *tuple)
+message_put_addresses(
+		uint64_t *words, unsigned stride, const struct tuple *tuple, enum family family)
 {
-	if (tuple->family == FAMILY_IP4) {
+	if (family == FAMILY_IP4) {
 		words[0] = le32toh(tuple->client.words_be[3]) |
 			   (uint64_t)le32toh(tuple->backend.words_be[3]) << 32;
 		return 1;
@@ -199,13 +221,12 @@ message_put_addresses(uint64_t *words, unsigned stride, const struct tuple *tupl
  * Returns the number of words, MESSAGE_WORDS_IP4 or MESSAGE_WORDS_IP6.
  */
 static inline unsigned
-message_build(uint64_t *words, unsigned stride, const struct tuple *tuple, uint32_t isn,
-		uint8_t code, bool has_timestamp, uint8_t tsval_code)
+message_build(uint64_t *words, unsigned stride, const struct tuple *tuple, enum family family,
+		uint32_t isn, uint8_t code, bool has_timestamp, uint8_t tsval_code)
 {
-	unsigned n = message_put_addresses(words, stride, tuple);
+	unsigned n = message_put_addresses(words, stride, tuple, family);
 	uint32_t ports = tuple->client_port | (uint32_t)tuple->backend_port << 16;
-	uint8_t domain = (uint8_t)(COOKIE_VERSION << 4 | (unsigned)has_timestamp << 3 |
-				   tuple->family);
+	uint8_t domain = (uint8_t)(COOKIE_VERSION << 4 | (unsigned)has_timestamp << 3 | family);
 	uint64_t length = n * 8 + 8 + 6 + has_timestamp;
 
 	words[n * stride] = ports | (uint64_t)isn << 32;
@@ -322,8 +343,8 @@ cookie_encode(const struct jar *jar, const struct tuple *tuple, const struct coo
 	uint8_t code = code_pack(jar, (enum family)tuple->family, syn);
 	uint8_t tsval_code = tsval_code_pack(syn);
 	uint64_t words[MESSAGE_WORDS_IP6];
-	unsigned count = message_build(
-			words, 1, tuple, syn->isn, code, syn->has_timestamp, tsval_code);
+	unsigned count = message_build(words, 1, tuple, (enum family)tuple->family, syn->isn, code,
+			syn->has_timestamp, tsval_code);
 	uint64_t mac = siphash_words(code_key(jar, code), words, count);
 
 	return (struct cookie){
@@ -333,29 +354,31 @@ cookie_encode(const struct jar *jar, const struct tuple *tuple, const struct coo
 }
 
 /* The cookies of one family's SYNs among count; returns how many these were. */
-static unsigned
-encode_family(const struct jar *jar, enum kernel kernel, bool is_ip4,
+static inline __attribute__((always_inline)) unsigned
+encode_family(const struct jar *jar, enum kernel kernel, enum family family,
 		const struct tuple *const *tuples, const struct cookie_syn *syns,
 		struct cookie *cookies, unsigned count)
 {
+	const struct siphash_key *key = &jar->key[jar->epoch & 1];
 	struct siphash_lanes lanes;
 	uint8_t owners[SIPHASH_LANES];
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < count; i++) {
-		const struct tuple *tuple = tuples[i];
+		uint8_t code, tsval_code;
 
-		if (UNLIKELY((tuple->family == FAMILY_IP4) != is_ip4))
+		if (UNLIKELY((tuples[i]->family == FAMILY_IP4) != (family == FAMILY_IP4)))
 			continue;
-		cookies[i].iss = code_pack(jar, (enum family)tuple->family, &syns[i]);
-		cookies[i].tsval = tsval_code_pack(&syns[i]);
-		siphash_lanes_key(&lanes, n, code_key(jar, (uint8_t)cookies[i].iss));
-		message_build(&lanes.words[0][n], SIPHASH_LANES, tuple, syns[i].isn,
-				(uint8_t)cookies[i].iss, syns[i].has_timestamp,
-				(uint8_t)cookies[i].tsval);
+		code = code_pack(jar, family, &syns[i]);
+		tsval_code = tsval_code_pack(&syns[i]);
+		cookies[i] = (struct cookie){code, tsval_code};
+		siphash_lanes_key(&lanes, n, key);
+		message_build(&lanes.words[0][n], SIPHASH_LANES, tuples[i], family, syns[i].isn,
+				code, syns[i].has_timestamp, tsval_code);
 		owners[n++] = (uint8_t)i;
 	}
-	siphash_lanes(kernel, &lanes, is_ip4 ? MESSAGE_WORDS_IP4 : MESSAGE_WORDS_IP6, n);
+	siphash_lanes(kernel, &lanes, family == FAMILY_IP4 ? MESSAGE_WORDS_IP4 : MESSAGE_WORDS_IP6,
+			n);
 	for (unsigned lane = 0; lane < n; lane++) {
 		struct cookie *cookie = &cookies[owners[lane]];
 
@@ -371,8 +394,8 @@ cookie_encode_burst(const struct jar *jar, enum kernel kernel, const struct tupl
 		const struct cookie_syn *syns, struct cookie *cookies, unsigned count)
 {
 	ENSURE(count <= COOKIE_BURST_MAX);
-	if (encode_family(jar, kernel, true, tuples, syns, cookies, count) < count)
-		encode_family(jar, kernel, false, tuples, syns, cookies, count);
+	if (encode_family(jar, kernel, FAMILY_IP4, tuples, syns, cookies, count) < count)
+		encode_family(jar, kernel, FAMILY_IP6, tuples, syns, cookies, count);
 }
 
 /* The client's ISN, which the TSval's lowest bits must confirm: see "One MAC" above. */
@@ -420,7 +443,8 @@ cookie_check(const struct jar *jar, const struct tuple *tuple, uint32_t seq, uin
 
 	if (!find_isn(seq, has_timestamp, tsecr, &isn))
 		return COOKIE_INVALID;
-	count = message_build(words, 1, tuple, isn, code, has_timestamp, tsval_code);
+	count = message_build(words, 1, tuple, (enum family)tuple->family, isn, code, has_timestamp,
+			tsval_code);
 	mac = siphash_words(code_key(jar, code), words, count);
 	wrong = (mac_for_iss(mac) ^ iss) >> ISS_CODE_BITS & jar->mac_mask;
 	if (has_timestamp)

@@ -13,43 +13,53 @@
 #include "net/bytes.h"
 #include "net/tuple.h"
 
+/* One's complement addition of 64-bit words: the carry comes in again at the other end. */
+static inline uint64_t
+csum_add_wide(uint64_t wide, uint64_t word)
+{
+	wide += word;
+	return wide + (wide < word);
+}
+
+/* A sum of wide words as one that other sums may be added to. */
+static inline uint64_t
+csum_narrow(uint64_t wide)
+{
+	return (wide & 0xffffffff) + (wide >> 32);
+}
+
 /**
- * Adds length bytes at data (any alignment, even start offset in the sum) to a running sum. Sums
- * eight bytes at a time and makes up for all carries at the end, so that a running sum grows by
- * less than 2^34 with each call, and no sum of sums overflows.
+ * Adds length bytes at data (any alignment, even start offset in the sum) to a running sum, which
+ * grows by less than 2^33 with each call, so that no sum of sums overflows.
  */
 static inline uint64_t
 csum_add(uint64_t sum, const void *data, size_t length)
 {
 	const uint8_t *at = data;
-	unsigned __int128 even = 0, odd = 0;
-	uint64_t low, high;
+	uint64_t even = 0, odd = 0;
 
 	for (; length >= 32; at += 32, length -= 32) {
-		even += load_raw64(at);
-		odd += load_raw64(at + 8);
-		even += load_raw64(at + 16);
-		odd += load_raw64(at + 24);
+		even = csum_add_wide(even, load_raw64(at));
+		odd = csum_add_wide(odd, load_raw64(at + 8));
+		even = csum_add_wide(even, load_raw64(at + 16));
+		odd = csum_add_wide(odd, load_raw64(at + 24));
 	}
 	for (; length >= 8; at += 8, length -= 8)
-		even += load_raw64(at);
+		even = csum_add_wide(even, load_raw64(at));
 	if (length & 4) {
-		odd += load_raw32(at);
+		odd = csum_add_wide(odd, load_raw32(at));
 		at += 4;
 	}
 	if (length & 2) {
-		odd += load_raw16(at);
+		odd = csum_add_wide(odd, load_raw16(at));
 		at += 2;
 	}
 	if (length & 1) {
 		uint8_t last[2] = {*at};
 
-		odd += load_raw16(last);
+		odd = csum_add_wide(odd, load_raw16(last));
 	}
-	even += odd;
-	low = (uint64_t)even;
-	high = (uint64_t)(even >> 64);
-	return sum + (low & 0xffffffff) + (low >> 32) + high;
+	return sum + csum_narrow(csum_add_wide(even, odd));
 }
 
 /**
@@ -79,8 +89,10 @@ csum_pseudo(const struct tuple *tuple, uint32_t tcp_length)
 	/* The ::ffff in front of an IPv4 address adds 0xffff, which is 0 in one's complement. */
 	if (tuple->family == FAMILY_IP4)
 		return sum + tuple->client.words_be[3] + tuple->backend.words_be[3];
-	sum = csum_add(sum, &tuple->client, sizeof(tuple->client));
-	return csum_add(sum, &tuple->backend, sizeof(tuple->backend));
+	for (unsigned i = 0; i < 2; i++)
+		sum += csum_narrow(csum_add_wide(
+				tuple->client.halves_be[i], tuple->backend.halves_be[i]));
+	return sum;
 }
 
 /** Header checksum of an IPv4 header of header_length bytes, memory order, over the bytes as they
