@@ -73,6 +73,7 @@ control_up(struct appliance *a)
 	};
 	if (!workers_init(&a->workers, a->config))
 		return false;
+	a->workers.kernel = a->options->kernel;
 	a->config_is_taken = true;
 	return control_open(&a->control, a->options->config_path, a->config);
 }

@@ -8,7 +8,7 @@
 #include "say.h"
 
 static const char usage[] =
-		"usage: sluice --config FILE [--keep-state STATE] [--check]\n"
+		"usage: sluice --config FILE [--keep-state STATE] [--kernel NAME] [--check]\n"
 		"\n"
 		"Inline SYN proxy between two ports: proves clients before their backend sees "
 		"them.\n"
@@ -17,6 +17,10 @@ static const char usage[] =
 		"      --keep-state STATE  a stop writes connections to this file, and a start "
 		"takes them up\n"
 		"                     from it, once\n"
+		"      --kernel NAME  instructions for hot loops: scalar, avx2 or avx512; the "
+		"widest "
+		"this CPU\n"
+		"                     has, without\n"
 		"      --check        validate FILE and end; nothing is started\n"
 		"  -h, --help         this text\n"
 		"      --version      the version\n"
@@ -35,24 +39,40 @@ enum {
 	OPTION_HELP = 'h',
 	OPTION_CHECK = 256,
 	OPTION_VERSION,
-	OPTION_KEEP_STATE
+	OPTION_KEEP_STATE,
+	OPTION_KERNEL
 };
 
 static const struct option known[] = {
 		{"config", required_argument, NULL, OPTION_CONFIG},
 		{"keep-state", required_argument, NULL, OPTION_KEEP_STATE},
+		{"kernel", required_argument, NULL, OPTION_KERNEL},
 		{"check", no_argument, NULL, OPTION_CHECK},
 		{"help", no_argument, NULL, OPTION_HELP},
 		{"version", no_argument, NULL, OPTION_VERSION},
 		{0},
 };
 
+static bool
+kernel_parse(const char *name, enum kernel *kernel)
+{
+	*kernel = kernel_from_name(name);
+	if (*kernel == KERNEL_COUNT)
+		say("--kernel %s is unknown; try: sluice --help", name);
+	else if (!kernel_is_supported(*kernel))
+		say("--kernel %s is not for this CPU; its best is %s", name,
+				kernel_name(kernel_best()));
+	else
+		return true;
+	return false;
+}
+
 enum options_outcome
 options_parse(int argc, char **argv, struct options *options)
 {
 	int option;
 
-	*options = (struct options){.argv = argv};
+	*options = (struct options){.argv = argv, .kernel = kernel_best()};
 	while ((option = getopt_long(argc, argv, "c:h", known, NULL)) != -1) {
 		switch (option) {
 		case OPTION_CONFIG:
@@ -60,6 +80,10 @@ options_parse(int argc, char **argv, struct options *options)
 			break;
 		case OPTION_KEEP_STATE:
 			options->keep_state = optarg;
+			break;
+		case OPTION_KERNEL:
+			if (!kernel_parse(optarg, &options->kernel))
+				return OPTIONS_BAD;
 			break;
 		case OPTION_CHECK:
 			options->check = true;

@@ -5,12 +5,14 @@
 
 #include <stdbool.h>
 
+#include "base/kernel.h"
 #include "control/config.h"
 
 struct options {
 	const char *config_path; /**< borrowed from argv */
 	const char *keep_state; /**< NULL, or where connections wait for the next start; the same */
 	char **argv;		/**< as main() got it */
+	enum kernel kernel;	/**< for hot loops; supported */
 	bool check;		/**< validate the file and end */
 };
 

@@ -72,6 +72,7 @@ worker_build(struct workers *workers, struct loop *loop, const struct keys *keys
 			.hops = &workers->hops,
 			.inspect = &loop->inspect,
 			.hash_seed = keys->hash_seed,
+			.kernel = workers->kernel,
 			.mtu = (uint16_t)workers->mtu,
 			.now = loop->clock.start,
 	};

@@ -29,8 +29,9 @@ struct workers {
 	struct rte_rcu_qsbr *qsbr;		     /**< thread i is worker i */
 	struct backend_shared *shared;		     /**< by all workers, by backend slot */
 	struct sluice_limits limits;
-	struct hops hops; /**< by all workers */
-	unsigned mtu;	  /**< the smaller one of both ports' */
+	struct hops hops;   /**< by all workers */
+	enum kernel kernel; /**< set by the owner before workers_build() */
+	unsigned mtu;	    /**< the smaller one of both ports' */
 	struct steer steer;
 };
 

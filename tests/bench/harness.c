@@ -9,6 +9,8 @@
 #include <time.h>
 #include <x86intrin.h>
 
+#include "kernel_wanted.h"
+
 #ifdef __clang__
 #define COMPILER "clang " __clang_version__
 #else
@@ -159,7 +161,7 @@ bench_init(struct bench *b, const struct options *given)
 					.snapshot = &b->snapshot,
 					.shared = b->shared,
 					.hash_seed = {3, 4},
-					.kernel = kernel_best(),
+					.kernel = kernel_wanted(),
 					.now = b->now,
 			});
 }

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "kernel_wanted.h"
 #include "net/cookie.h"
 #include "world.h"
 
@@ -345,6 +346,7 @@ lane_start(struct fuzz_world *w, struct lane *lane, const struct sluice_limits *
 					.hops = &w->hops,
 					.server_mac = WORLD_MAC,
 					.hash_seed = {3, w->starts},
+					.kernel = kernel_wanted(),
 					.now = w->now,
 			});
 	ENSURE(lane->worker != NULL);

@@ -76,7 +76,8 @@ def command_line(lab):
   expect_equal(run(SLUICE, "--check", "--config", path, check=False).returncode, 0, "--check")
   expect("--config" in run(SLUICE, "--help").stdout, "--help shows no --config")
   expect("0." in run(SLUICE, "--version").stdout, "--version shows no number")
-  for arguments in ((), ("--nonsense",), ("--config",), ("--config", path, "more")):
+  for arguments in ((), ("--nonsense",), ("--config",), ("--config", path, "more"),
+      ("--kernel", "nonsense", "--check", "--config", path)):
     expect_equal(run(SLUICE, *arguments, check=False).returncode, EXIT_CONFIG,
       f"exit status with arguments {arguments}")
 

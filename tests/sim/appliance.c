@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel_wanted.h"
+
 #define TICK_BUDGET 64
 
 static bool
@@ -68,6 +70,7 @@ core_start(struct core *core, uint8_t filler, const struct siphash_key *hash_see
 			.shared = appliance->shared,
 			.inspect = &core->box,
 			.hash_seed = *hash_seed,
+			.kernel = kernel_wanted(),
 			.now = appliance->clock->now,
 	};
 	size_t size = cache_align(sluice_worker_memsize(&limits));

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "address.h"
+#include "kernel_wanted.h"
 
 /* At the beginning of a cookie epoch, so that scripts know when keys roll. */
 #define START (UINT64_C(1700000000) / 64 * 64 * TICKS_PER_S)
@@ -184,6 +185,7 @@ scene_start(struct scene *s)
 			.snapshot = &s->snapshot,
 			.shared = s->shared,
 			.hash_seed = {3, 4},
+			.kernel = kernel_wanted(),
 	};
 
 	if (s->workers[0] != NULL)

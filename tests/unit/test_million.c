@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "kernel_wanted.h"
 #include "proxy/worker.h"
 
 #ifdef __SANITIZE_ADDRESS__
@@ -175,6 +176,7 @@ rig_init(struct rig *rig)
 					.snapshot = &rig->snapshot,
 					.shared = rig->shared,
 					.hash_seed = {3, 4},
+					.kernel = kernel_wanted(),
 					.now = rig->now,
 			});
 	assert_non_null(rig->worker);

@@ -18,6 +18,7 @@
 #include <rte_rcu_qsbr.h>
 
 #include "control/command.h"
+#include "kernel_wanted.h"
 #include "packets.h"
 #include "proxy/worker.h"
 
@@ -230,6 +231,7 @@ thread_open(struct rig *rig, unsigned index)
 			.shared = rig->shared,
 			.inspect = &thread->box,
 			.hash_seed = {3, 4},
+			.kernel = kernel_wanted(),
 			.now = START,
 	};
 

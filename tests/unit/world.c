@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/seq.h"
+#include "kernel_wanted.h"
 #include "world.h"
 
 static bool
@@ -149,6 +150,7 @@ world_new(const struct world_options *options)
 			.server_mac = WORLD_MAC,
 			.inspect = &w->box,
 			.hash_seed = {3, 4},
+			.kernel = kernel_wanted(),
 			.mtu = options->mtu,
 			.now = w->now,
 	};
