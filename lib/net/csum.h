@@ -28,37 +28,33 @@ csum_narrow(uint64_t wide)
 	return (wide & 0xffffffff) + (wide >> 32);
 }
 
+/** csum_add() for what is no whole number of words, or long. */
+uint64_t csum_add_other(uint64_t sum, const void *data, size_t length);
+
+#define CSUM_SHORT_MAX 64 /**< bytes: no header is longer */
+
 /**
  * Adds length bytes at data (any alignment, even start offset in the sum) to a running sum, which
- * grows by less than 2^33 with each call, so that no sum of sums overflows.
+ * grows by less than 2^34 with each call, so that no sum of sums overflows.
  */
 static inline uint64_t
 csum_add(uint64_t sum, const void *data, size_t length)
 {
-	const uint8_t *at = data;
+	const uint8_t *at = data, *end = at + length;
 	uint64_t even = 0, odd = 0;
 
-	for (; length >= 32; at += 32, length -= 32) {
+	if (UNLIKELY(length > CSUM_SHORT_MAX || length % 4 != 0))
+		return csum_add_other(sum, data, length);
+	for (; end - at >= 16; at += 16) {
 		even = csum_add_wide(even, load_raw64(at));
 		odd = csum_add_wide(odd, load_raw64(at + 8));
-		even = csum_add_wide(even, load_raw64(at + 16));
-		odd = csum_add_wide(odd, load_raw64(at + 24));
 	}
-	for (; length >= 8; at += 8, length -= 8)
+	if (length & 8) {
 		even = csum_add_wide(even, load_raw64(at));
-	if (length & 4) {
+		at += 8;
+	}
+	if (length & 4)
 		odd = csum_add_wide(odd, load_raw32(at));
-		at += 4;
-	}
-	if (length & 2) {
-		odd = csum_add_wide(odd, load_raw16(at));
-		at += 2;
-	}
-	if (length & 1) {
-		uint8_t last[2] = {*at};
-
-		odd = csum_add_wide(odd, load_raw16(last));
-	}
 	return sum + csum_narrow(csum_add_wide(even, odd));
 }
 

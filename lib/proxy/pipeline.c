@@ -71,8 +71,8 @@ fragment_reason(struct worker *w, const struct pkt *pkt, enum side from)
 /* Judges one packet. What is for a backend and sound goes on: a client's SYN, which is looked up
  * among the half-open clients, or anything else, which is among the connections. */
 static void
-stage_parse(struct worker *w, struct pkt *pkt, enum side from, struct task_list *sound,
-		struct task_list *syns)
+stage_parse(struct worker *w, struct pkt *pkt, enum side from, const struct backend_config **last,
+		struct task_list *sound, struct task_list *syns)
 {
 	const struct backend_config *config;
 
@@ -90,11 +90,13 @@ stage_parse(struct worker *w, struct pkt *pkt, enum side from, struct task_list 
 		return;
 	}
 
-	config = snapshot_find(w->snapshot, &pkt->tuple.backend, pkt->tuple.backend_port);
+	config = snapshot_find_again(
+			w->snapshot, *last, &pkt->tuple.backend, pkt->tuple.backend_port);
 	if (config == NULL) {
 		pkt->reason = REASON_pass_not_protected;
 		return;
 	}
+	*last = config;
 	if (UNLIKELY(config->exempt_count > 0) && exempt_take(w, config, pkt)) {
 		pkt->reason = REASON_pass_exempt;
 		return;
@@ -315,17 +317,19 @@ check_sums(const struct worker *w)
 void
 sluice_burst(struct worker *w, struct burst *burst, ticks_t now)
 {
-	struct task_list sound = {.count = 0};
-	struct task_list spliced = {.count = 0};
-	struct task_list syns = {.count = 0};
-	struct task_list steps = {.count = 0};
+	struct task_list sound, spliced, syns, steps;
+	const struct backend_config *last = NULL;
 	uint32_t changes = w->changes;
 
+	sound.count = 0;
+	spliced.count = 0;
+	syns.count = 0;
+	steps.count = 0;
 	worker_enter(w, now);
 	for (unsigned i = 0; i < burst->count; i++) {
 		if (i + PREFETCH_AHEAD < burst->count)
 			prefetch_packet(&burst->pkts[i + PREFETCH_AHEAD]);
-		stage_parse(w, &burst->pkts[i], burst->from, &sound, &syns);
+		stage_parse(w, &burst->pkts[i], burst->from, &last, &sound, &syns);
 	}
 	stage_find(w, &sound);
 	stage_classify(w, &sound, &spliced, &steps);

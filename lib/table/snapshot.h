@@ -143,6 +143,17 @@ int snapshot_insert(struct snapshot *snapshot, const struct backend_config *conf
 const struct backend_config *snapshot_find(
 		const struct snapshot *snapshot, const union ip_addr *address, uint16_t port);
 
+/** snapshot_find() for packets that come in rows for one backend: last is what the one before
+ * found, or NULL. */
+static inline const struct backend_config *
+snapshot_find_again(const struct snapshot *snapshot, const struct backend_config *last,
+		const union ip_addr *address, uint16_t port)
+{
+	if (last != NULL && last->port == port && ip_addr_is_equal(&last->address, address))
+		return last;
+	return snapshot_find(snapshot, address, port);
+}
+
 /** What is known about an address without its port. */
 enum address_policy {
 	ADDRESS_FOREIGN,	/**< no backend has it */
