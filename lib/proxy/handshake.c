@@ -31,6 +31,10 @@ struct syn_offer {
 	const struct backend_config *config;
 	struct tcp_opt_syn announce; /* to a client that offers everything */
 	bool is_early_data_welcome;
+	/* The rules' word for one SYN that got a cookie alone goes for all of them: nothing is
+	 * queued meanwhile. */
+	bool is_cookie;
+	bool is_queue_full;
 };
 
 /* A SYN on its way through the stages: what becomes of it, and what it is told. */
@@ -80,23 +84,21 @@ syn_prepare(struct syn_batch *batch, const struct task *task, const struct syn_o
 {
 	const struct pkt *pkt = task->pkt;
 	struct syn_answer *answer = &batch->answers[batch->count];
-	struct tcp_opt_syn announce = backend_offer_to(&offer->announce, pkt);
+	struct cookie_syn *syn = &batch->syns[batch->count];
 
-	announce.tsecr = pkt->opt.tsval;
 	answer->task = *task;
 	answer->kind = ANSWER_COOKIE;
-	answer->announce = announce;
-	answer->window = early_window(offer->is_early_data_welcome, announce.mss, pkt->opt.mss);
+	backend_offer_to(&answer->announce, &offer->announce, pkt);
+	answer->window = early_window(
+			offer->is_early_data_welcome, offer->announce.mss, pkt->opt.mss);
 	batch->tuples[batch->count] = &pkt->tuple;
 	/* The cookie keeps what was agreed, not what was offered. */
-	batch->syns[batch->count] = (struct cookie_syn){
-			.isn = pkt->seq,
-			.mss = pkt->opt.mss,
-			.wscale = pkt->opt.wscale,
-			.sack_permitted = announce.sack_permitted,
-			.has_timestamp = announce.has_timestamp,
-			.ecn = announce.ecn & announce.has_timestamp,
-	};
+	syn->isn = pkt->seq;
+	syn->mss = pkt->opt.mss;
+	syn->wscale = pkt->opt.wscale;
+	syn->sack_permitted = answer->announce.sack_permitted;
+	syn->has_timestamp = answer->announce.has_timestamp;
+	syn->ecn = answer->announce.ecn & answer->announce.has_timestamp;
 }
 
 /* How full the backend's queues are for one SYN; settles whether mode 1 sends cookies. */
@@ -164,7 +166,7 @@ syn_queue_up(struct worker *w, struct syn_answer *answer, const struct queue_loa
 
 /* Linux tcp_conn_request. REASON_NONE: it is answered. */
 static enum reason
-syn_judge(struct worker *w, struct syn_answer *answer)
+syn_judge(struct worker *w, struct syn_answer *answer, struct syn_offer *offer)
 {
 	const struct backend_config *config = answer->task.config;
 	const struct queue_load load = syn_load(w, &answer->task);
@@ -173,7 +175,8 @@ syn_judge(struct worker *w, struct syn_answer *answer)
 		worker_count(w, config->slot, COUNTER_ListenDrops, 1);
 		return REASON_syn_draining;
 	}
-	if (config->tcp_syncookies != 0 && load.syn >= queue_rules_syn_limit(config))
+	offer->is_queue_full = load.syn >= queue_rules_syn_limit(config);
+	if (config->tcp_syncookies != 0 && offer->is_queue_full)
 		worker_count(w, config->slot, COUNTER_TCPReqQFullDoCookies, 1);
 
 	switch (queue_rules_syn(config, &load)) {
@@ -192,13 +195,14 @@ syn_judge(struct worker *w, struct syn_answer *answer)
 	case SYN_COOKIE_QUEUE_FULL:
 		break;
 	}
+	offer->is_cookie = true;
 	return REASON_NONE;
 }
 
 /* One SYN through the rules, in its turn, since each one queued counts for the next. True when it
  * is to be answered. */
-static bool
-syn_admit(struct worker *w, struct syn_answer *answer)
+static inline bool
+syn_admit(struct worker *w, struct syn_answer *answer, struct syn_offer *offer)
 {
 	struct pkt *pkt = answer->task.pkt;
 
@@ -210,7 +214,12 @@ syn_admit(struct worker *w, struct syn_answer *answer)
 		}
 		/* Another handshake of the same tuple, or a forgery: the entry stays as it is. */
 	}
-	pkt->reason = (uint8_t)syn_judge(w, answer);
+	if (LIKELY(offer->is_cookie)) {
+		if (offer->is_queue_full)
+			worker_count(w, offer->config->slot, COUNTER_TCPReqQFullDoCookies, 1);
+		return true;
+	}
+	pkt->reason = (uint8_t)syn_judge(w, answer, offer);
 	return pkt->reason == REASON_NONE;
 }
 
@@ -301,7 +310,7 @@ handshake_answer_syns(struct worker *w, const struct task *syns, unsigned count)
 		if (syns[i].config != offer.config)
 			offer_make(w, &offer, syns[i].config);
 		syn_prepare(&batch, &syns[i], &offer);
-		batch.count += syn_admit(w, &batch.answers[batch.count]);
+		batch.count += syn_admit(w, &batch.answers[batch.count], &offer);
 	}
 	cookie_encode_burst(&w->jar, w->env.kernel, batch.tuples, batch.syns, batch.cookies,
 			batch.count);

@@ -73,8 +73,10 @@ announce(const struct backend_profile *profile, const struct backend_config *of,
 	struct pkt syn = syn_from_bits(bits);
 
 	const struct tcp_opt_syn offer = backend_profile_offer(profile, of, now);
+	struct tcp_opt_syn announce = {.tsval = 0};
 
-	return backend_offer_to(&offer, &syn);
+	backend_offer_to(&announce, &offer, &syn);
+	return announce;
 }
 
 static void
