@@ -429,34 +429,97 @@ code_unpack(enum family family, uint32_t isn, uint8_t code, bool has_timestamp, 
 	return syn;
 }
 
+/* Bits of the MAC that an ACK shows otherwise than they are. */
+static inline uint32_t
+mac_differs(const struct jar *jar, const struct cookie_ack *ack, uint64_t mac)
+{
+	uint32_t in_iss = (mac_for_iss(mac) ^ (ack->ack - 1)) >> ISS_CODE_BITS & jar->mac_mask;
+	uint32_t in_tsval = (mac_for_tsval(mac) ^ ack->tsecr) >> TSVAL_CODE_BITS &
+			    jar->mac_mask_timestamp;
+
+	return in_iss | (in_tsval & -(uint32_t)ack->has_timestamp);
+}
+
+struct cookie_proof
+cookie_read(const struct cookie_ack *ack)
+{
+	uint32_t iss = ack->ack - 1, isn = ack->seq - 1;
+
+	find_isn(ack->seq, ack->has_timestamp, ack->tsecr, &isn);
+	return (struct cookie_proof){
+			.isn = isn,
+			.iss = iss,
+			.syn = code_unpack((enum family)ack->tuple->family, isn, (uint8_t)iss,
+					ack->has_timestamp, (uint8_t)ack->tsecr),
+	};
+}
+
 enum cookie_outcome
 cookie_check(const struct jar *jar, const struct tuple *tuple, uint32_t seq, uint32_t ack,
 		bool has_timestamp, uint32_t tsecr, struct cookie_proof *proof)
 {
-	uint32_t iss = ack - 1;
-	uint8_t code = (uint8_t)iss;
-	uint8_t tsval_code = (uint8_t)tsecr;
+	const struct cookie_ack shown = {tuple, seq, ack, tsecr, has_timestamp};
+	uint8_t code = (uint8_t)(ack - 1);
 	uint64_t words[MESSAGE_WORDS_IP6];
-	uint32_t isn, wrong;
+	uint32_t isn;
 	unsigned count;
-	uint64_t mac;
 
 	if (!find_isn(seq, has_timestamp, tsecr, &isn))
 		return COOKIE_INVALID;
 	count = message_build(words, 1, tuple, (enum family)tuple->family, isn, code, has_timestamp,
-			tsval_code);
-	mac = siphash_words(code_key(jar, code), words, count);
-	wrong = (mac_for_iss(mac) ^ iss) >> ISS_CODE_BITS & jar->mac_mask;
-	if (has_timestamp)
-		wrong |= (mac_for_tsval(mac) ^ tsecr) >> TSVAL_CODE_BITS & jar->mac_mask_timestamp;
-	if (wrong != 0)
+			(uint8_t)tsecr);
+	if (mac_differs(jar, &shown, siphash_words(code_key(jar, code), words, count)))
 		return COOKIE_INVALID;
-
-	*proof = (struct cookie_proof){
-			.isn = isn,
-			.iss = iss,
-			.syn = code_unpack((enum family)tuple->family, isn, code, has_timestamp,
-					tsval_code),
-	};
+	*proof = cookie_read(&shown);
 	return COOKIE_VALID;
+}
+
+/* Those of one family among count; *taken gets a bit for each of them. */
+static inline __attribute__((always_inline)) uint32_t
+check_family(const struct jar *jar, enum kernel kernel, bool is_ip4, const struct cookie_ack *acks,
+		unsigned count, uint32_t *taken)
+{
+	struct siphash_lanes lanes;
+	uint8_t owners[SIPHASH_LANES];
+	uint32_t valid = 0;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		const struct cookie_ack *ack = &acks[i];
+		uint8_t code = (uint8_t)(ack->ack - 1);
+		uint32_t isn;
+
+		if (UNLIKELY((ack->tuple->family == FAMILY_IP4) != is_ip4))
+			continue;
+		*taken |= UINT32_C(1) << i;
+		if (!find_isn(ack->seq, ack->has_timestamp, ack->tsecr, &isn))
+			continue;
+		siphash_lanes_key(&lanes, n, code_key(jar, code));
+		message_build(&lanes.words[0][n], SIPHASH_LANES, ack->tuple,
+				is_ip4 ? FAMILY_IP4 : FAMILY_IP6, isn, code, ack->has_timestamp,
+				(uint8_t)ack->tsecr);
+		owners[n++] = (uint8_t)i;
+	}
+	siphash_lanes(kernel, &lanes, is_ip4 ? MESSAGE_WORDS_IP4 : MESSAGE_WORDS_IP6, n);
+	for (unsigned lane = 0; lane < n; lane++) {
+		unsigned i = owners[lane];
+		uint32_t differs = mac_differs(jar, &acks[i], lanes.macs[lane]);
+
+		valid |= (uint32_t)(differs == 0) << i;
+	}
+	return valid;
+}
+static_assert(COOKIE_BURST_MAX <= 32, "a bit for each");
+
+uint32_t
+cookie_check_burst(const struct jar *jar, enum kernel kernel, const struct cookie_ack *acks,
+		unsigned count)
+{
+	uint32_t taken = 0, valid;
+
+	ENSURE(count <= COOKIE_BURST_MAX);
+	valid = check_family(jar, kernel, true, acks, count, &taken);
+	if (__builtin_popcount(taken) < (int)count)
+		valid |= check_family(jar, kernel, false, acks, count, &taken);
+	return valid;
 }

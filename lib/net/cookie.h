@@ -130,6 +130,23 @@ struct cookie_proof {
 enum cookie_outcome cookie_check(const struct jar *jar, const struct tuple *tuple, uint32_t seq,
 		uint32_t ack, bool has_timestamp, uint32_t tsecr, struct cookie_proof *proof);
 
+/** The fields of an ACK that cookie_check() wants. */
+struct cookie_ack {
+	const struct tuple *tuple;
+	uint32_t seq;
+	uint32_t ack;
+	uint32_t tsecr; /**< valid when has_timestamp */
+	bool has_timestamp;
+};
+
+/** cookie_check() for up to COOKIE_BURST_MAX ACKs at once: bit i says that acks[i] is
+ * COOKIE_VALID. */
+uint32_t cookie_check_burst(const struct jar *jar, enum kernel kernel,
+		const struct cookie_ack *acks, unsigned count);
+
+/** What an ACK says whose cookie is known to be valid. */
+struct cookie_proof cookie_read(const struct cookie_ack *ack);
+
 /** The largest MSS in the cookie tables that is not above mss (0: the family's default); at
  * least 88. */
 uint16_t cookie_mss_round(enum family family, uint16_t mss);

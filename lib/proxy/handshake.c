@@ -347,13 +347,125 @@ proof_from_entry(struct proof *proof, const struct syn_entry *entry, const struc
 	proof->client_tsval = pkt->opt.has_timestamp ? pkt->opt.tsval : entry->client_tsval;
 }
 
+static void
+proof_from_cookie(const struct worker *w, struct proof *proof, const struct task *task)
+{
+	const struct pkt *pkt = task->pkt;
+
+	if (proof->cookie.syn.wscale != TCP_WSCALE_NONE)
+		proof->announced_wscale =
+				backend_config_wscale(task->config, snapshot_cookies(w->snapshot),
+						jar_epoch_of(&w->jar, proof->cookie.iss));
+	proof->tsval = pkt->opt.tsecr;
+	proof->client_tsval = pkt->opt.tsval;
+}
+
+static struct cookie_ack
+task_ack(const struct task *task)
+{
+	const struct pkt *pkt = task->pkt;
+
+	return (struct cookie_ack){
+			&pkt->tuple, pkt->seq, pkt->ack, pkt->opt.tsecr, pkt->opt.has_timestamp};
+}
+
+/* The entries of those without connection. */
+static void
+look_for_entries(const struct worker *w, struct task *tasks, unsigned count)
+{
+	struct flow_query queries[BURST_MAX];
+	struct task *askers[BURST_MAX];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		const struct pkt *pkt = tasks[i].pkt;
+
+		if (pkt->conn != FLOW_NONE)
+			continue;
+		tasks[i].has_looked = true;
+		tasks[i].entry = SYN_QUEUE_NONE;
+		queries[n].tuple = &pkt->tuple;
+		queries[n].hash = pkt->hash;
+		askers[n++] = &tasks[i];
+	}
+	if (syn_queue_is_empty(&w->syns))
+		return;
+	flow_table_find_all(&w->syns.flows, queries, n);
+	for (unsigned i = 0; i < n; i++)
+		askers[i]->entry = queries[i].handle;
+}
+
+/* The cookies of ACKs that found no entry. */
+static void
+look_at_cookies(const struct worker *w, struct task *tasks, unsigned count)
+{
+	const struct backend_config *config = NULL;
+	struct cookie_ack acks[BURST_MAX];
+	struct task *askers[BURST_MAX];
+	bool expects = false;
+	unsigned n = 0;
+	uint32_t valid;
+
+	for (unsigned i = 0; i < count; i++) {
+		struct task *task = &tasks[i];
+
+		if (!task->has_looked || task->entry != SYN_QUEUE_NONE ||
+				task->pkt->flags & (TCP_SYN | TCP_RST))
+			continue;
+		if (task->config != config) {
+			config = task->config;
+			expects = half_open_expects_cookies(w, config);
+		}
+		task->cookie = TASK_COOKIE_NOT_ASKED;
+		if (expects) {
+			acks[n] = task_ack(task);
+			askers[n++] = task;
+		}
+	}
+	if (n == 0)
+		return;
+	valid = cookie_check_burst(&w->jar, w->env.kernel, acks, n);
+	for (unsigned i = 0; i < n; i++)
+		askers[i]->cookie = valid >> i & 1 ? TASK_COOKIE_VALID : TASK_COOKIE_INVALID;
+}
+static_assert(BURST_MAX <= COOKIE_BURST_MAX, "ACKs of a burst are checked together");
+
+void
+handshake_look(const struct worker *w, struct task *tasks, unsigned count)
+{
+	if (count == 0)
+		return;
+	look_for_entries(w, tasks, count);
+	look_at_cookies(w, tasks, count);
+}
+
+/* One cookie by itself, where nobody has looked. */
+static enum task_cookie
+cookie_of(const struct worker *w, const struct task *task, struct proof *proof)
+{
+	const struct cookie_ack ack = task_ack(task);
+
+	if (task->cookie == TASK_COOKIE_VALID)
+		proof->cookie = cookie_read(&ack);
+	if (task->cookie != TASK_COOKIE_UNKNOWN)
+		return (enum task_cookie)task->cookie;
+	if (!half_open_expects_cookies(w, task->config))
+		return TASK_COOKIE_NOT_ASKED;
+	return cookie_check(&w->jar, ack.tuple, ack.seq, ack.ack, ack.has_timestamp, ack.tsecr,
+			       &proof->cookie) == COOKIE_VALID
+			       ? TASK_COOKIE_VALID
+			       : TASK_COOKIE_INVALID;
+}
+
 enum proof_outcome
 handshake_check(const struct worker *w, const struct task *task, struct proof *proof)
 {
 	const struct pkt *pkt = task->pkt;
 
 	*proof = (struct proof){
-			.entry = syn_queue_find(&w->syns, pkt->hash, &pkt->tuple),
+			.entry = task->has_looked
+						 ? task->entry
+						 : syn_queue_find(&w->syns, pkt->hash, &pkt->tuple),
 			.announced_wscale = TCP_WSCALE_NONE,
 	};
 	if (proof->entry != SYN_QUEUE_NONE) {
@@ -366,18 +478,15 @@ handshake_check(const struct worker *w, const struct task *task, struct proof *p
 			return PROOF_VALID;
 		}
 	}
-	if (!half_open_expects_cookies(w, task->config))
+	switch (cookie_of(w, task, proof)) {
+	case TASK_COOKIE_VALID:
+		proof_from_cookie(w, proof, task);
+		return PROOF_VALID;
+	case TASK_COOKIE_NOT_ASKED:
 		return PROOF_NOT_ASKED;
-	if (cookie_check(&w->jar, &pkt->tuple, pkt->seq, pkt->ack, pkt->opt.has_timestamp,
-			    pkt->opt.tsecr, &proof->cookie) != COOKIE_VALID)
+	default:
 		return PROOF_INVALID;
-	if (proof->cookie.syn.wscale != TCP_WSCALE_NONE)
-		proof->announced_wscale =
-				backend_config_wscale(task->config, snapshot_cookies(w->snapshot),
-						jar_epoch_of(&w->jar, proof->cookie.iss));
-	proof->tsval = pkt->opt.tsecr;
-	proof->client_tsval = pkt->opt.tsval;
-	return PROOF_VALID;
+	}
 }
 
 static enum reason

@@ -11,10 +11,23 @@
 #include "proxy/conn.h"
 #include "table/snapshot.h"
 
+/** What an ACK's cookie is known to be. */
+enum task_cookie {
+	TASK_COOKIE_UNKNOWN, /**< nobody has looked */
+	TASK_COOKIE_VALID,
+	TASK_COOKIE_INVALID,
+	TASK_COOKIE_NOT_ASKED, /**< none can be out there */
+};
+
 /** A packet and the backend it is for. */
 struct task {
 	struct pkt *pkt;
 	const struct backend_config *config;
+	/* Of a client's segment without connection, by handshake_look(). */
+	uint32_t entry; /**< syn queue entry of its tuple, or SYN_QUEUE_NONE; while nothing has
+			   changed and has_looked */
+	uint8_t cookie; /**< enum task_cookie */
+	bool has_looked;
 };
 
 /** What an ACK proved, and by what. */
@@ -36,6 +49,22 @@ enum proof_outcome {
 /** Answers count SYNs (at most BURST_MAX) in place, their cookies made together; sets their
  * reasons. */
 void handshake_answer_syns(struct worker *w, const struct task *syns, unsigned count);
+
+/**
+ * Looks up what clients' segments without connection (pkt->conn FLOW_NONE) need, at most BURST_MAX:
+ * their syn queue entries side by side, then the cookies of those that have none, together. The
+ * rest of the tasks stays as it is.
+ */
+void handshake_look(const struct worker *w, struct task *tasks, unsigned count);
+
+/** True for a segment without connection, looked at since the last change, that proves nothing
+ * and is dropped for it: a flood's ACKs. */
+static inline bool
+handshake_is_refused(const struct task *task)
+{
+	return task->has_looked && task->cookie == TASK_COOKIE_INVALID &&
+	       task->config->stray == STRAY_DROP;
+}
 
 /** Whether the client's ACK ends a handshake of ours; computes at most one MAC. */
 enum proof_outcome handshake_check(

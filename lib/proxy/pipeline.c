@@ -29,7 +29,7 @@ struct task_list {
 static inline void
 list_add(struct task_list *list, struct pkt *pkt, const struct backend_config *config)
 {
-	list->tasks[list->count++] = (struct task){pkt, config};
+	list->tasks[list->count++] = (struct task){.pkt = pkt, .config = config};
 }
 
 /* Packets between the one whose headers are loaded and the one being parsed. */
@@ -248,20 +248,22 @@ backend_step(struct worker *w, const struct task *task)
 }
 
 static void
-take_step(struct worker *w, const struct task *task, enum side from, uint32_t changes)
+take_step(struct worker *w, struct task *task, enum side from, uint32_t changes)
 {
 	struct pkt *pkt = task->pkt;
 
-	if (w->changes != changes)
+	if (w->changes != changes) {
 		pkt->conn = flow_table_find(&w->flows, pkt->hash, &pkt->tuple);
+		task->has_looked = false;
+	}
 	pkt->reason = (uint8_t)(from == SIDE_CLIENT ? client_step(w, task) : backend_step(w, task));
 }
 
 static void
-stage_splice(struct worker *w, const struct task_list *list, enum side from, uint32_t changes)
+stage_splice(struct worker *w, struct task_list *list, enum side from, uint32_t changes)
 {
 	for (unsigned i = 0; i < list->count; i++) {
-		const struct task *task = &list->tasks[i];
+		struct task *task = &list->tasks[i];
 
 		if (LIKELY(w->changes == changes) && LIKELY(splice_common(w, task->pkt, from)))
 			task->pkt->reason = REASON_spliced;
@@ -270,11 +272,31 @@ stage_splice(struct worker *w, const struct task_list *list, enum side from, uin
 	}
 }
 
-static void
-stage_steps(struct worker *w, const struct task_list *list, enum side from, uint32_t changes)
+/* As many tasks from here on, of one backend, as are ACKs of a flood; counted at one go. */
+static unsigned
+take_refused(struct worker *w, const struct task *tasks, unsigned count)
 {
-	for (unsigned i = 0; i < list->count; i++)
-		take_step(w, &list->tasks[i], from, changes);
+	const struct backend_config *config = tasks[0].config;
+	unsigned n = 0;
+
+	while (n < count && handshake_is_refused(&tasks[n]) && tasks[n].config == config)
+		tasks[n++].pkt->reason = REASON_ack_cookie_invalid;
+	if (n > 0)
+		worker_count(w, config->slot, COUNTER_SyncookiesFailed, n);
+	return n;
+}
+
+static void
+stage_steps(struct worker *w, struct task_list *list, enum side from, uint32_t changes)
+{
+	if (from == SIDE_CLIENT)
+		handshake_look(w, list->tasks, list->count);
+	for (unsigned i = 0; i < list->count; i++) {
+		if (w->changes == changes)
+			i += take_refused(w, &list->tasks[i], list->count - i);
+		if (i < list->count)
+			take_step(w, &list->tasks[i], from, changes);
+	}
 }
 
 static void

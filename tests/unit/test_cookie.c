@@ -206,6 +206,67 @@ test_burst(void **state)
 	}
 }
 
+/* ACKs of a burst, right ones, probes of a zero window, and ones with a wrong bit, are judged and
+ * read as one by one. */
+static void
+test_check_burst(void **state)
+{
+	uint64_t seed = 12;
+	unsigned outcomes[2] = {0};
+
+	(void)state;
+	for (unsigned n = 0; n < KERNEL_COUNT * 3 * 4000; n++) {
+		enum kernel kernel = n % KERNEL_COUNT;
+		unsigned families = n / KERNEL_COUNT % 3;
+		unsigned count = n / KERNEL_COUNT / 3 % (COOKIE_BURST_MAX + 1);
+		struct jar jar = jar_at((1000 + n % 2) * EPOCH);
+		struct tuple tuples[COOKIE_BURST_MAX];
+		struct cookie_ack acks[COOKIE_BURST_MAX];
+		uint32_t valid;
+
+		if (!kernel_is_supported(kernel))
+			continue;
+		for (unsigned i = 0; i < count; i++) {
+			struct cookie_syn syn = random_syn(&seed, packet_random(&seed) & 1);
+			uint64_t bits = packet_random(&seed);
+			struct cookie cookie;
+
+			tuples[i] = random_tuple(
+					&seed, families == 2 ? packet_random(&seed) & 1 : families);
+			cookie = cookie_encode(&jar, &tuples[i], &syn);
+			acks[i] = (struct cookie_ack){&tuples[i], syn.isn + (bits & 1),
+					cookie.iss + 1, cookie.tsval, syn.has_timestamp};
+			if (bits & 2)
+				acks[i].ack ^= UINT32_C(1) << (bits >> 8 & 31);
+			if ((bits & 12) == 12)
+				acks[i].tsecr ^= UINT32_C(1) << (bits >> 16 & 31);
+		}
+		valid = cookie_check_burst(&jar, kernel, acks, count);
+		for (unsigned i = 0; i < count; i++) {
+			const struct cookie_ack *ack = &acks[i];
+			struct cookie_proof alone, read = cookie_read(ack);
+			bool is_valid = cookie_check(&jar, ack->tuple, ack->seq, ack->ack,
+							ack->has_timestamp, ack->tsecr,
+							&alone) == COOKIE_VALID;
+
+			assert_int_equal(valid >> i & 1, is_valid);
+			if (is_valid) {
+				assert_int_equal(read.isn, alone.isn);
+				assert_int_equal(read.iss, alone.iss);
+				assert_int_equal(read.syn.isn, alone.syn.isn);
+				assert_int_equal(read.syn.mss, alone.syn.mss);
+				assert_int_equal(read.syn.wscale, alone.syn.wscale);
+				assert_int_equal(read.syn.sack_permitted, alone.syn.sack_permitted);
+				assert_int_equal(read.syn.has_timestamp, alone.syn.has_timestamp);
+				assert_int_equal(read.syn.ecn, alone.syn.ecn);
+			}
+			outcomes[is_valid]++;
+		}
+		assert_int_equal((uint64_t)valid >> count, 0);
+	}
+	assert_true(outcomes[0] > 10000 && outcomes[1] > 10000);
+}
+
 /* What the comment says of its tables. */
 static void
 test_tables(void **state)
@@ -666,6 +727,7 @@ main(void)
 			cmocka_unit_test(test_every_round_trip),
 			cmocka_unit_test(test_every_mss),
 			cmocka_unit_test(test_burst),
+			cmocka_unit_test(test_check_burst),
 			cmocka_unit_test(test_tables),
 			cmocka_unit_test(test_layout),
 			cmocka_unit_test(test_same_within_epoch),
