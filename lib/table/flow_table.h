@@ -15,6 +15,7 @@
 #ifndef SLUICE_TABLE_FLOW_TABLE_H
 #define SLUICE_TABLE_FLOW_TABLE_H
 
+#include "base/mix.h"
 #include "base/siphash.h"
 #include "net/tuple.h"
 
@@ -75,15 +76,6 @@ size_t flow_table_memsize(uint32_t capacity, uint32_t capacity_ip6, uint32_t rec
 void flow_table_init(struct flow_table *table, void *mem, uint32_t capacity, uint32_t capacity_ip6,
 		uint32_t record_size, const struct siphash_key *seed);
 
-/** 64x64 -> 128 multiply, folded: mixes both halves of the key into every bit of the result. */
-static inline uint64_t
-flow_table_mix(uint64_t a, uint64_t b)
-{
-	unsigned __int128 product = (unsigned __int128)a * b;
-
-	return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
 /** Keyed hash of a tuple. */
 static inline uint32_t
 flow_table_hash(const struct flow_table *table, const struct tuple *tuple)
@@ -97,15 +89,15 @@ flow_table_hash(const struct flow_table *table, const struct tuple *tuple)
 		uint64_t addresses = (uint64_t)tuple->client.words_be[3] << 32 |
 				     tuple->backend.words_be[3];
 
-		hash = flow_table_mix(addresses ^ seed->k0, ports ^ seed->k1);
+		hash = mix_fold(addresses ^ seed->k0, ports ^ seed->k1);
 	} else {
-		hash = flow_table_mix(tuple->client.halves_be[0] ^ seed->k0,
+		hash = mix_fold(tuple->client.halves_be[0] ^ seed->k0,
 				tuple->client.halves_be[1] ^ seed->k1);
-		hash = flow_table_mix(hash ^ tuple->backend.halves_be[0] ^ seed->k1,
+		hash = mix_fold(hash ^ tuple->backend.halves_be[0] ^ seed->k1,
 				tuple->backend.halves_be[1] ^ seed->k0);
-		hash = flow_table_mix(hash ^ seed->k0, ports ^ seed->k1);
+		hash = mix_fold(hash ^ seed->k0, ports ^ seed->k1);
 	}
-	hash = flow_table_mix(hash ^ seed->k1, UINT64_C(0x9e3779b97f4a7c15));
+	hash = mix_fold(hash ^ seed->k1, UINT64_C(0x9e3779b97f4a7c15));
 	return (uint32_t)(hash >> 32) ^ (uint32_t)hash;
 }
 

@@ -8,6 +8,8 @@
 
 #include <errno.h>
 
+#include "base/mix.h"
+
 #define INDEX_NONE UINT32_MAX
 
 /* With few backends hardly any other address meets an occupied cell. */
@@ -133,13 +135,9 @@ snapshot_egress(const struct snapshot *snapshot)
 static inline uint32_t
 cell_first(const struct snapshot *snapshot, const union ip_addr *address, uint16_t port)
 {
-	uint64_t hash = (address->halves_be[0] ^ snapshot->seed) * UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t hash = mix_fold(address->halves_be[0] ^ snapshot->seed ^ (uint64_t)port << 32,
+			address->halves_be[1] ^ ~snapshot->seed ^ UINT64_C(0x9e3779b97f4a7c15));
 
-	hash = (hash ^ hash >> 32 ^ address->halves_be[1] ^ (uint64_t)port << 17) *
-	       UINT64_C(0xd6e8feb86659fd93);
-	/* A product carries upwards only: an address's last bytes, which neighbours differ
-	 * in, stand highest and reach the cell's bits by a second one. */
-	hash = (hash ^ hash >> 32) * UINT64_C(0xd6e8feb86659fd93);
 	return (uint32_t)(hash >> 32) & snapshot->mask;
 }
 
