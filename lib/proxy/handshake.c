@@ -224,7 +224,7 @@ syn_admit(struct worker *w, struct syn_answer *answer, struct syn_offer *offer)
 }
 
 /* False: the answer would be longer than the SYN, and is not paid for. */
-static bool
+static inline bool
 syn_build_answer(struct worker *w, struct syn_answer *answer, const struct cookie_syn *syn,
 		const struct cookie *cookie)
 {
@@ -246,7 +246,7 @@ syn_build_answer(struct worker *w, struct syn_answer *answer, const struct cooki
 	return true;
 }
 
-static enum reason
+static inline enum reason
 syn_finish(struct worker *w, struct syn_answer *answer, const struct cookie_syn *syn,
 		const struct cookie *cookie)
 {
