@@ -96,8 +96,12 @@ csum_pseudo(const struct tuple *tuple, uint32_t tcp_length)
 static inline uint16_t
 csum_ip4(const void *header, unsigned header_length)
 {
+	const uint8_t *at = header;
+
 	if (LIKELY(header_length == IP4_BYTES_MIN))
-		return (uint16_t)~csum_fold(csum_add(0, header, IP4_BYTES_MIN));
+		return (uint16_t)~csum_fold(
+				csum_add_wide(csum_add_wide(load_raw64(at), load_raw64(at + 8)),
+						load_raw32(at + 16)));
 	return (uint16_t)~csum_fold(csum_add(0, header, header_length));
 }
 
