@@ -31,7 +31,7 @@ csum_narrow(uint64_t wide)
 /** csum_add() for what is no whole number of words, or long. */
 uint64_t csum_add_other(uint64_t sum, const void *data, size_t length);
 
-#define CSUM_SHORT_MAX 64 /**< bytes: no header is longer */
+#define CSUM_SHORT_MAX 256 /**< bytes: headers, and what small segments carry */
 
 /**
  * Adds length bytes at data (any alignment, even start offset in the sum) to a running sum, which

@@ -39,7 +39,8 @@ static_assert(SACK_HEAD_BYTES + SACK_BLOCKS_MAX * SACK_BLOCK_BYTES <= TCP_OPT_BY
 #define ALIGNED_TIMESTAMP_BYTES (2 + TIMESTAMP_BYTES)
 
 /* Lengths of what real stacks' SYNs look like, word by word. */
-#define LINUX_BYTES 20 /* MSS, SACK-permitted, timestamps, NOP, scale */
+#define OPT_WORD_NOPS_SACK_BLOCKS 0x01010500u /* with the option's length in the low byte */
+#define LINUX_BYTES 20			      /* MSS, SACK-permitted, timestamps, NOP, scale */
 #define SHORT_BYTES                                                                                \
 	12	       /* Linux: MSS, NOPs, SACK-permitted, NOP, scale; Windows: the other order   \
 			*/
@@ -177,22 +178,43 @@ opt_read_macos(const uint8_t *options, struct tcp_opt *opt)
 	return true;
 }
 
+/* NOPs, timestamps, or not; then NOPs and SACK blocks to the end: an acknowledgement beside losses.
+ */
+static bool
+opt_read_sack(const uint8_t *options, unsigned length, struct tcp_opt *opt)
+{
+	bool has_timestamp = length > ALIGNED_TIMESTAMP_BYTES &&
+			     load_be32(options) == OPT_WORD_NOPS_TIMESTAMP;
+	unsigned at = has_timestamp ? ALIGNED_TIMESTAMP_BYTES : 0;
+	unsigned bytes = length - at - 2;
+
+	if (length - at < 4 || !is_sack_length(bytes) ||
+			load_be32(options + at) != (OPT_WORD_NOPS_SACK_BLOCKS | bytes))
+		return false;
+	if (has_timestamp)
+		opt_read_timestamp(opt, options + 2, 2);
+	opt->sack_offset = (uint8_t)(at + 2);
+	opt->sack_blocks = (uint8_t)((bytes - SACK_HEAD_BYTES) / SACK_BLOCK_BYTES);
+	return true;
+}
+
+/* False: none of the known layouts of that length; nothing is read into opt. */
 static bool
 opt_read_known(const uint8_t *options, unsigned length, struct tcp_opt *opt)
 {
 	switch (length) {
 	case LINUX_BYTES:
-		return opt_read_linux(options, opt);
+		return opt_read_linux(options, opt) || opt_read_sack(options, length, opt);
 	case SHORT_BYTES:
 		if (LIKELY(load_be32(options) == OPT_WORD_NOPS_TIMESTAMP)) {
 			opt_read_timestamp(opt, options + 2, 2);
 			return true;
 		}
-		return opt_read_short(options, opt);
+		return opt_read_short(options, opt) || opt_read_sack(options, length, opt);
 	case MACOS_BYTES:
-		return opt_read_macos(options, opt);
+		return opt_read_macos(options, opt) || opt_read_sack(options, length, opt);
 	default:
-		return false;
+		return opt_read_sack(options, length, opt);
 	}
 }
 

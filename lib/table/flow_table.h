@@ -76,14 +76,20 @@ size_t flow_table_memsize(uint32_t capacity, uint32_t capacity_ip6, uint32_t rec
 void flow_table_init(struct flow_table *table, void *mem, uint32_t capacity, uint32_t capacity_ip6,
 		uint32_t record_size, const struct siphash_key *seed);
 
+static_assert(offsetof(struct tuple, backend_port) == offsetof(struct tuple, client_port) + 2 &&
+				offsetof(struct tuple, vlan) ==
+						offsetof(struct tuple, client_port) + 4,
+		"ports and tags are one word");
+
 /** Keyed hash of a tuple. */
 static inline uint32_t
 flow_table_hash(const struct flow_table *table, const struct tuple *tuple)
 {
 	const struct siphash_key *seed = &table->seed;
-	uint64_t ports = (uint64_t)tuple->client_port << 48 | (uint64_t)tuple->backend_port << 32 |
-			 tuple->vlan;
-	uint64_t hash;
+	uint64_t ports, hash;
+
+	/* Both ports and the tags, as they lie. */
+	memcpy(&ports, (const uint8_t *)tuple + offsetof(struct tuple, client_port), sizeof(ports));
 
 	if (LIKELY(tuple->family == FAMILY_IP4)) {
 		uint64_t addresses = (uint64_t)tuple->client.words_be[3] << 32 |

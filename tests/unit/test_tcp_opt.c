@@ -253,6 +253,26 @@ static const struct {
 						.has_timestamp = true,
 						.timestamp_offset = 10,
 						.tsval = 7}},
+		/* 27: timestamps and 1 SACK block */
+		{{1, 1, TIMESTAMP(1, 2), 1, 1, 5, 10}, 24, true,
+				{NONE, .sack_blocks = 1, .sack_offset = 14, .has_timestamp = true,
+						.timestamp_offset = 2, .tsval = 1, .tsecr = 2}},
+		/* 28: timestamps and 2 SACK blocks */
+		{{1, 1, TIMESTAMP(1, 2), 1, 1, 5, 18}, 32, true,
+				{NONE, .sack_blocks = 2, .sack_offset = 14, .has_timestamp = true,
+						.timestamp_offset = 2, .tsval = 1, .tsecr = 2}},
+		/* 29: timestamps and 3 SACK blocks */
+		{{1, 1, TIMESTAMP(1, 2), 1, 1, 5, 26}, 40, true,
+				{NONE, .sack_blocks = 3, .sack_offset = 14, .has_timestamp = true,
+						.timestamp_offset = 2, .tsval = 1, .tsecr = 2}},
+		/* 30: 1 SACK block */
+		{{1, 1, 5, 10}, 12, true, {NONE, .sack_blocks = 1, .sack_offset = 2}},
+		/* 31: 2 SACK blocks */
+		{{1, 1, 5, 18}, 20, true, {NONE, .sack_blocks = 2, .sack_offset = 2}},
+		/* 32: 3 SACK blocks */
+		{{1, 1, 5, 26}, 28, true, {NONE, .sack_blocks = 3, .sack_offset = 2}},
+		/* 33: 4 SACK blocks */
+		{{1, 1, 5, 34}, 36, true, {NONE, .sack_blocks = 4, .sack_offset = 2}},
 #undef NONE
 };
 
@@ -300,7 +320,7 @@ test_every_byte(void **state)
 static void
 test_nearly_known(void **state)
 {
-	static const unsigned known[] = {3, 4, 5, 25, 26};
+	static const unsigned known[] = {3, 4, 5, 25, 26, 27, 28, 29, 30, 31, 32, 33};
 	uint64_t seed = 5;
 
 	(void)state;
