@@ -2,8 +2,7 @@
 /*
  * A burst in stages: parse and judge all packets, look all of them up, splice, then the
  * handshakes in order of arrival, then all SYNs together. Each stage starts loading what the next
- * one will read. Splicing goes first, so that a flood
- * delays no established connection.
+ * one will read. Splicing goes first, so that a flood delays no established connection.
  *
  * A look-up is good as long as nothing was inserted or removed since (worker.changes); after that
  * each later packet of the burst looks again. So two packets of one client in one burst, its proof

@@ -67,7 +67,7 @@ struct sluice_env {
 	uint8_t server_mac[ETHER_ADDR_BYTES]; /**< source of probes: the server port's own MAC */
 	struct siphash_key hash_seed; /**< keys the tables' hash; random per start, the same for all
 					 workers */
-	enum kernel kernel; /**< of the loops that have several; supported by this CPU */
+	enum kernel kernel;	      /**< of the loops that have several; supported by this CPU */
 	uint16_t mtu; /**< the smaller one of both ports', so that no MSS is announced that does not
 			 fit; 0 for no limit */
 	ticks_t now;  /**< time of initialisation */
