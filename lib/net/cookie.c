@@ -231,7 +231,8 @@ message_build(uint64_t *words, unsigned stride, const struct tuple *tuple, enum 
 
 	words[n * stride] = ports | (uint64_t)isn << 32;
 	words[(n + 1) * stride] = tuple->vlan | (uint64_t)code << 32 | (uint64_t)domain << 40 |
-				  (uint64_t)(has_timestamp ? tsval_code : 0) << 48 | length << 56;
+				  (uint64_t)(has_timestamp ? tsval_code : 0) << 48 |
+				  length * (UINT64_C(1) << 56);
 	return n + 2;
 }
 

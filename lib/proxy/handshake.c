@@ -238,6 +238,8 @@ syn_build_answer(struct worker *w, struct syn_answer *answer, const struct cooki
 			.ecn = syn->ecn || (answer->kind == ANSWER_QUEUED && answer->announce.ecn),
 	};
 
+	/* cookie_encode_burst() has filled it. */
+	/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign) */
 	answer->announce.tsval = cookie->tsval;
 	if (UNLIKELY(!egress_admits(w, pkt, &answer->announce)))
 		return false;
@@ -265,6 +267,7 @@ syn_finish(struct worker *w, struct syn_answer *answer, const struct cookie_syn 
 				       : REASON_syn_egress_limited;
 	case ANSWER_QUEUED:
 		entry = syn_queue_entry(&w->syns, answer->entry);
+		/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign) */
 		entry->iss = cookie->iss;
 		entry->tsval = cookie->tsval;
 		if (LIKELY(syn_build_answer(w, answer, syn, cookie)))
@@ -300,14 +303,14 @@ batch_finish(struct worker *w, struct syn_batch *batch)
 void
 handshake_answer_syns(struct worker *w, const struct task *syns, unsigned count)
 {
-	struct syn_offer offer = {.config = NULL};
+	struct syn_offer offer;
 	struct syn_batch batch;
 
 	if (count == 0)
 		return;
 	batch.count = 0;
 	for (unsigned i = 0; i < count; i++) {
-		if (syns[i].config != offer.config)
+		if (i == 0 || syns[i].config != offer.config)
 			offer_make(w, &offer, syns[i].config);
 		syn_prepare(&batch, &syns[i], &offer);
 		batch.count += syn_admit(w, &batch.answers[batch.count], &offer);
