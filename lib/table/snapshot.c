@@ -22,7 +22,7 @@
 
 struct snapshot {
 	uint64_t generation;
-	uint64_t seed;
+	uint64_t key[2];
 	struct cookie_plan cookies;
 	struct timeouts timeouts;
 	struct probe_config probe;
@@ -62,7 +62,7 @@ snapshot_init(void *mem, unsigned count, uint64_t generation, uint64_t seed)
 
 	*snapshot = (struct snapshot){
 			.generation = generation,
-			.seed = seed,
+			.key = {mix_key(seed), mix_key(~seed)},
 			.timeouts = timeouts_default(),
 			.egress = egress_rates_default(),
 			.capacity = count,
@@ -135,8 +135,8 @@ snapshot_egress(const struct snapshot *snapshot)
 static inline uint32_t
 cell_first(const struct snapshot *snapshot, const union ip_addr *address, uint16_t port)
 {
-	uint64_t hash = mix_fold(address->halves_be[0] ^ snapshot->seed ^ (uint64_t)port << 32,
-			address->halves_be[1] ^ ~snapshot->seed ^ UINT64_C(0x9e3779b97f4a7c15));
+	uint64_t hash = mix_fold(address->halves_be[0] ^ snapshot->key[0] ^ (uint64_t)port << 32,
+			address->halves_be[1] ^ snapshot->key[1]);
 
 	return (uint32_t)(hash >> 32) & snapshot->mask;
 }
