@@ -12,22 +12,15 @@
 #include <inttypes.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
-#include <net/if.h>
-#include <netinet/ether.h>
 #include <netinet/tcp.h>
-#include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/random.h>
-#include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
-#define BATCH 32
-#define NS_PER_S 1000000000ull
+#include "sender.h"
+
 #define NS_PER_MS 1000000ull
 #define ETHER_BYTES 14
 #define ETHER_BYTES_LEAST 60
@@ -99,42 +92,6 @@ static const char usage[] =
 		"KIND: syn bare-syn large-syn syn-ack ack rst fin fragments malformed mixed\n"
 		"proved replay. Prints packets, bytes and seconds as JSON.\n";
 
-/* splitmix64 (Steele, Lea, Flood 2014). */
-static uint64_t
-draw(struct order *order)
-{
-	uint64_t z = order->random += 0x9e3779b97f4a7c15;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
-}
-
-static _Noreturn void
-fail(const char *what)
-{
-	fprintf(stderr, "battery: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static _Noreturn void
-refuse(const char *what, const char *value)
-{
-	fprintf(stderr, "battery: %s: %s\n%s", what, value, usage);
-	exit(2);
-}
-
-static uint64_t
-number_parse(const char *text, uint64_t lowest, uint64_t highest)
-{
-	char *end;
-	uint64_t number = strtoull(text, &end, 10);
-
-	if (end == text || *end != '\0' || number < lowest || number > highest)
-		refuse("not a number in range", text);
-	return number;
-}
-
 static enum kind
 kind_parse(const char *text)
 {
@@ -142,7 +99,7 @@ kind_parse(const char *text)
 		if (strcmp(kinds[i], text) == 0)
 			return (enum kind)i;
 	}
-	refuse("no such kind", text);
+	sender_refuse("no such kind", text, usage);
 }
 
 static void
@@ -154,27 +111,27 @@ option_apply(struct order *order, int option, const char *value)
 		break;
 	case 'm':
 		if (ether_aton_r(value, &order->destination_mac) == NULL)
-			refuse("not a MAC address", value);
+			sender_refuse("not a MAC address", value, usage);
 		break;
 	case 'a':
 		order->ip6 = strchr(value, ':') != NULL;
 		if (inet_pton(order->ip6 ? AF_INET6 : AF_INET, value, order->to) != 1)
-			refuse("not an address", value);
+			sender_refuse("not an address", value, usage);
 		break;
 	case 'k':
 		order->kind = kind_parse(value);
 		break;
 	case 'p':
-		order->port = (uint16_t)number_parse(value, 1, UINT16_MAX);
+		order->port = (uint16_t)sender_number(value, 1, UINT16_MAX, usage);
 		break;
 	case 'r':
-		order->rate = number_parse(value, 1, 10000000);
+		order->rate = sender_number(value, 1, 10000000, usage);
 		break;
 	case 'd':
-		order->ms = number_parse(value, 1, 600000);
+		order->ms = sender_number(value, 1, 600000, usage);
 		break;
 	case 'u':
-		order->pulse_ms = number_parse(value, 1, 60000);
+		order->pulse_ms = sender_number(value, 1, 60000, usage);
 		break;
 	case 'o':
 		order->one_source = true;
@@ -201,19 +158,20 @@ order_parse(int argc, char **argv)
 			{NULL, 0, NULL, 0},
 	};
 	struct order order = {.port = 80, .rate = 30000, .ms = 1000};
-	bool has_address = false;
+	bool has_address = false, has_mac = false;
 	int option;
 
 	if (getrandom(&order.random, sizeof(order.random), 0) != sizeof(order.random))
-		fail("getrandom");
+		sender_fail("getrandom");
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		option_apply(&order, option, optarg);
 		has_address |= option == 'a';
+		has_mac |= option == 'm';
 	}
 	if (optind != argc)
-		refuse("unexpected argument", argv[optind]);
-	if (order.interface == NULL || !has_address)
-		refuse("missing", "--interface or --to");
+		sender_refuse("unexpected argument", argv[optind], usage);
+	if (order.interface == NULL || !has_address || !has_mac)
+		sender_refuse("missing", "--interface, --destination-mac or --to", usage);
 	return order;
 }
 
@@ -226,25 +184,16 @@ listens(enum kind kind)
 static int
 socket_open(struct order *order)
 {
-	uint16_t protocol = listens(order->kind) ? htons(ETH_P_ALL) : 0;
-	int fd = socket(AF_PACKET, SOCK_RAW, protocol), yes = 1, room = 8 << 20;
-	struct sockaddr_ll address = {.sll_family = AF_PACKET,
-			.sll_protocol = protocol,
-			.sll_ifindex = (int)if_nametoindex(order->interface)};
-	struct ifreq request = {0};
+	const bool is_listener = listens(order->kind);
+	int fd = sender_open(
+			order->interface, is_listener ? htons(ETH_P_ALL) : 0, &order->source_mac);
+	int yes = 1, room = 8 << 20;
 
-	if (fd < 0)
-		fail("raw socket");
-	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", order->interface);
-	if (ioctl(fd, SIOCGIFHWADDR, &request) != 0 ||
-			bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0)
-		fail(order->interface);
-	memcpy(&order->source_mac, request.ifr_hwaddr.sa_data, sizeof(order->source_mac));
-	if (listens(order->kind) && (setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &yes,
-						     sizeof(yes)) != 0 ||
-						    setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE,
-								    &room, sizeof(room)) != 0))
-		fail("socket options");
+	if (is_listener && (setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &yes, sizeof(yes)) !=
+							   0 ||
+					   setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room,
+							   sizeof(room)) != 0))
+		sender_fail("socket options");
 	return fd;
 }
 
@@ -268,22 +217,6 @@ get32(const uint8_t *at)
 	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
-static uint32_t
-sum_add(uint32_t sum, const uint8_t *bytes, unsigned length)
-{
-	for (unsigned i = 0; i < length; i++)
-		sum += i % 2 ? bytes[i] : (uint32_t)bytes[i] << 8;
-	return sum;
-}
-
-static uint16_t
-sum_close(uint32_t sum)
-{
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)~sum;
-}
-
 /* Writes the IP header of a packet with that much behind it; returns where that begins. */
 static unsigned
 write_ip(struct frame *frame, const struct order *order, const struct segment *segment,
@@ -303,7 +236,7 @@ write_ip(struct frame *frame, const struct order *order, const struct segment *s
 		ip[9] = IPPROTO_TCP;
 		put32(ip + 12, 198u << 24 | 18u << 16 | (segment->source & 0x1ffff));
 		memcpy(ip + 16, order->to, 4);
-		put16(ip + 10, sum_close(sum_add(0, ip, 20)));
+		put16(ip + 10, sender_sum_close(sender_sum_add(0, ip, 20)));
 		return ETHER_BYTES + 20;
 	}
 	ip[0] = 0x60;
@@ -344,8 +277,9 @@ frame_write(struct frame *frame, const struct order *order, const struct segment
 	tcp[13] = segment->flags;
 	put16(tcp + 14, 64240);
 	memcpy(tcp + 20, segment->options, segment->options_length);
-	put16(tcp + 16, sum_close(sum_add(sum_add(IPPROTO_TCP + length, frame->bytes + addresses,
-							  order->ip6 ? 32 : 8),
+	put16(tcp + 16, sender_sum_close(sender_sum_add(sender_sum_add(IPPROTO_TCP + length,
+									frame->bytes + addresses,
+									order->ip6 ? 32 : 8),
 					tcp, length)));
 	frame->length = at + length;
 }
@@ -365,13 +299,13 @@ add_syn_options(struct segment *segment, uint32_t tsval)
 static struct segment
 segment_of(struct order *order, uint8_t flags)
 {
-	uint64_t bits = draw(order);
+	uint64_t bits = sender_draw(&order->random);
 
 	return (struct segment){
 			.source = order->one_source ? 1 : (uint32_t)(bits >> 40),
 			.port = (uint16_t)(1024 + bits % (65536 - 1024)),
 			.seq = (uint32_t)(bits >> 16),
-			.ack = flags & TH_ACK ? (uint32_t)draw(order) : 0,
+			.ack = flags & TH_ACK ? (uint32_t)sender_draw(&order->random) : 0,
 			.flags = flags,
 	};
 }
@@ -381,7 +315,7 @@ static void
 spoil(struct frame *frame, struct order *order)
 {
 	unsigned l3 = ETHER_BYTES, l4 = l3 + (order->ip6 ? 40 : 20);
-	uint64_t bits = draw(order);
+	uint64_t bits = sender_draw(&order->random);
 
 	switch (bits % 8) {
 	case 0: /* a data offset beyond the packet, or below the header */
@@ -442,7 +376,7 @@ frame_draw(struct frame *frame, struct order *order, enum kind kind)
 	};
 
 	if (kind == MIXED)
-		kind = (enum kind)(draw(order) % MIXED);
+		kind = (enum kind)(sender_draw(&order->random) % MIXED);
 
 	struct segment segment =
 			kind == FRAGMENTS ? fragment_of(order) : segment_of(order, flags[kind]);
@@ -461,7 +395,7 @@ frame_send(int fd, const struct frame *frame, struct sums *sums)
 {
 	while (send(fd, frame->bytes, frame->length, 0) < 0) {
 		if (errno != ENOBUFS && errno != EINTR)
-			fail("send");
+			sender_fail("send");
 	}
 	sums->packets++;
 	sums->bytes += frame->length < ETHER_BYTES_LEAST ? ETHER_BYTES_LEAST : frame->length;
@@ -527,46 +461,18 @@ prove(int fd, const struct order *order, struct segment *kept, uint64_t *count, 
 	}
 }
 
-static uint64_t
-clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
-static void
-sleep_until(uint64_t at_ns)
-{
-	struct timespec at = {
-			.tv_sec = (time_t)(at_ns / NS_PER_S), .tv_nsec = (long)(at_ns % NS_PER_S)};
-
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR)
-		;
-}
-
-/* True once somebody wants us to end: SIGINT and SIGTERM are blocked, and looked at here. */
-static bool
-is_stopped(void)
-{
-	sigset_t pending;
-
-	sigpending(&pending);
-	return sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM);
-}
-
 /* One batch; the replayer sends what it has learned instead of SYNs as soon as it has enough. */
 static void
 send_batch(int fd, struct order *order, struct segment *kept, uint64_t *proved, struct sums *sums)
 {
-	static struct frame frames[BATCH];
-	struct iovec vectors[BATCH];
-	struct mmsghdr messages[BATCH] = {0};
+	static struct frame frames[SENDER_BATCH];
+	struct iovec vectors[SENDER_BATCH];
+	struct mmsghdr messages[SENDER_BATCH] = {0};
 
-	for (unsigned i = 0; i < BATCH; i++) {
+	for (unsigned i = 0; i < SENDER_BATCH; i++) {
 		if (order->kind == REPLAY && *proved >= REPLAYED_MAX)
-			frame_write(&frames[i], order, &kept[draw(order) % REPLAYED_MAX]);
+			frame_write(&frames[i], order,
+					&kept[sender_draw(&order->random) % REPLAYED_MAX]);
 		else
 			frame_draw(&frames[i], order, order->kind);
 		vectors[i] = (struct iovec){frames[i].bytes, frames[i].length};
@@ -576,14 +482,7 @@ send_batch(int fd, struct order *order, struct segment *kept, uint64_t *proved, 
 		sums->bytes += frames[i].length < ETHER_BYTES_LEAST ? ETHER_BYTES_LEAST
 								    : frames[i].length;
 	}
-	for (unsigned done = 0; done < BATCH;) {
-		int n = sendmmsg(fd, messages + done, BATCH - done, 0);
-
-		if (n > 0)
-			done += (unsigned)n;
-		else if (errno != ENOBUFS && errno != EINTR)
-			fail("send");
-	}
+	sender_send(fd, messages, SENDER_BATCH);
 	if (listens(order->kind))
 		prove(fd, order, kept, proved, sums);
 }
@@ -608,33 +507,30 @@ main(int argc, char **argv)
 	static struct segment kept[OPEN_MAX];
 	struct order order = order_parse(argc, argv);
 	int fd = socket_open(&order);
-	uint64_t start_ns = clock_ns(), end_ns = start_ns + order.ms * NS_PER_MS, at_ns = start_ns;
-	uint64_t interval_ns = BATCH * NS_PER_S / order.rate, proved = 0;
+	uint64_t start_ns = sender_clock_ns(), end_ns = start_ns + order.ms * NS_PER_MS,
+		 at_ns = start_ns;
+	uint64_t interval_ns = SENDER_BATCH * NS_PER_S / order.rate, proved = 0;
 	struct sums sums = {0};
-	sigset_t stop;
 
-	sigemptyset(&stop);
-	sigaddset(&stop, SIGINT);
-	sigaddset(&stop, SIGTERM);
-	sigprocmask(SIG_BLOCK, &stop, NULL);
-	while (at_ns < end_ns && !is_stopped()) {
+	sender_stop_block();
+	while (at_ns < end_ns && !sender_is_stopped()) {
 		bool is_pause = order.pulse_ms > 0 &&
 				(at_ns - start_ns) / (order.pulse_ms * NS_PER_MS) % 2 == 1;
 
 		if (!is_pause)
 			send_batch(fd, &order, kept, &proved, &sums);
 		at_ns += interval_ns;
-		sleep_until(at_ns);
+		sender_sleep_until(at_ns);
 		/* Who was kept from the CPU for long does not make up for it at once. */
-		if (clock_ns() > at_ns + 50 * NS_PER_MS)
-			at_ns = clock_ns();
+		if (sender_clock_ns() > at_ns + 50 * NS_PER_MS)
+			at_ns = sender_clock_ns();
 	}
 
-	double took_s = (double)(clock_ns() - start_ns) / (double)NS_PER_S;
+	double took_s = (double)(sender_clock_ns() - start_ns) / (double)NS_PER_S;
 
 	if (listens(order.kind)) {
 		/* What is still under way is answered, too, and then all end. */
-		sleep_until(clock_ns() + 100 * NS_PER_MS);
+		sender_sleep_until(sender_clock_ns() + 100 * NS_PER_MS);
 		prove(fd, &order, kept, &proved, &sums);
 		reset_kept(fd, &order, kept, proved, &sums);
 	}

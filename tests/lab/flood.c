@@ -5,30 +5,21 @@
  * ranges set aside for benchmarks (RFC 2544, RFC 5180), so that nobody's address is forged.
  */
 #include <arpa/inet.h>
-#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <linux/if_packet.h>
 #include <net/ethernet.h>
-#include <net/if.h>
-#include <netinet/ether.h>
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
 #include <netinet/tcp.h>
-#include <signal.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/random.h>
-#include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
-#define BATCH 32
-#define NS_PER_S 1000000000ull
+#include "sender.h"
+
 #define TCP_OPTIONS_MAX 20
 #define FRAME_MAX                                                                                  \
 	(sizeof(struct ether_header) + sizeof(struct ip6_hdr) + sizeof(struct tcphdr) +            \
@@ -76,43 +67,6 @@ static const char usage[] =
 		"  --timestamps  with a timestamp option of random values (SYNs have one anyway)\n"
 		"  --bare        SYNs without any option\n";
 
-/* splitmix64 (Steele, Lea, Flood 2014): good enough to look random, and repeatable. */
-static uint64_t
-random_next(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
-}
-
-static _Noreturn void
-fail(const char *what)
-{
-	fprintf(stderr, "flood: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static _Noreturn void
-refuse(const char *what, const char *value)
-{
-	fprintf(stderr, "flood: %s: %s\n%s", what, value, usage);
-	exit(2);
-}
-
-static uint64_t
-number_parse(const char *text, uint64_t lowest, uint64_t highest)
-{
-	char *end;
-
-	errno = 0;
-	uint64_t number = strtoull(text, &end, 0);
-	if (errno != 0 || end == text || *end != '\0' || number < lowest || number > highest)
-		refuse("not a number in range", text);
-	return number;
-}
-
 static uint8_t
 kind_parse(const char *text)
 {
@@ -120,7 +74,7 @@ kind_parse(const char *text)
 		if (strcmp(kinds[i].name, text) == 0)
 			return kinds[i].flags;
 	}
-	refuse("no such type", text);
+	sender_refuse("no such type", text, usage);
 }
 
 static void
@@ -128,7 +82,7 @@ address_parse(struct order *order, const char *text)
 {
 	order->ip6 = strchr(text, ':') != NULL;
 	if (inet_pton(order->ip6 ? AF_INET6 : AF_INET, text, &order->to) != 1)
-		refuse("not an address", text);
+		sender_refuse("not an address", text, usage);
 }
 
 static void
@@ -140,25 +94,25 @@ option_apply(struct order *order, int option, const char *value)
 		break;
 	case 'm':
 		if (ether_aton_r(value, &order->destination_mac) == NULL)
-			refuse("not a MAC address", value);
+			sender_refuse("not a MAC address", value, usage);
 		break;
 	case 'a':
 		address_parse(order, value);
 		break;
 	case 'p':
-		order->port = (uint16_t)number_parse(value, 1, UINT16_MAX);
+		order->port = (uint16_t)sender_number(value, 1, UINT16_MAX, usage);
 		break;
 	case 't':
 		order->flags = kind_parse(value);
 		break;
 	case 'n':
-		order->count = number_parse(value, 1, UINT32_MAX);
+		order->count = sender_number(value, 1, UINT32_MAX, usage);
 		break;
 	case 'r':
-		order->rate = number_parse(value, 1, 100000000);
+		order->rate = sender_number(value, 1, 100000000, usage);
 		break;
 	case 's':
-		order->seed = number_parse(value, 0, UINT64_MAX);
+		order->seed = sender_number(value, 0, UINT64_MAX, usage);
 		break;
 	case 'T':
 		order->timestamps = true;
@@ -193,40 +147,17 @@ order_parse(int argc, char **argv)
 	int option;
 
 	if (getrandom(&order.seed, sizeof(order.seed), 0) != sizeof(order.seed))
-		fail("getrandom");
+		sender_fail("getrandom");
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		option_apply(&order, option, optarg);
 		has_address |= option == 'a';
 		has_mac |= option == 'm';
 	}
 	if (optind != argc)
-		refuse("unexpected argument", argv[optind]);
+		sender_refuse("unexpected argument", argv[optind], usage);
 	if (order.interface == NULL || !has_address || !has_mac || order.count == 0)
-		refuse("missing", "--interface, --destination-mac, --to or --count");
+		sender_refuse("missing", "--interface, --destination-mac, --to or --count", usage);
 	return order;
-}
-
-/* A raw socket bound to the interface; source_mac becomes the interface's own. */
-static int
-socket_open(const char *interface, struct ether_addr *source_mac)
-{
-	struct ifreq request = {0};
-	int fd = socket(AF_PACKET, SOCK_RAW, 0);
-
-	if (fd < 0)
-		fail("raw socket");
-	if (strlen(interface) >= sizeof(request.ifr_name))
-		refuse("no such interface", interface);
-	strcpy(request.ifr_name, interface);
-	if (ioctl(fd, SIOCGIFHWADDR, &request) != 0)
-		fail(interface);
-	memcpy(source_mac, request.ifr_hwaddr.sa_data, sizeof(*source_mac));
-
-	struct sockaddr_ll address = {
-			.sll_family = AF_PACKET, .sll_ifindex = (int)if_nametoindex(interface)};
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0)
-		fail(interface);
-	return fd;
 }
 
 /* Options of a SYN as Linux sends it: MSS 1460, SACK, timestamps, NOP, window scale 7. */
@@ -286,24 +217,6 @@ frame_init(struct frame *frame, const struct order *order, const struct ether_ad
 	frame->length = frame->tcp_offset + tcp_length;
 }
 
-static uint32_t
-sum_add(uint32_t sum, const void *bytes, size_t length)
-{
-	const uint8_t *byte = bytes;
-
-	for (size_t i = 0; i + 1 < length; i += 2)
-		sum += (uint32_t)byte[i] << 8 | byte[i + 1];
-	return sum;
-}
-
-static uint16_t
-sum_close(uint32_t sum)
-{
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return htons((uint16_t)~sum);
-}
-
 /* A random source, and the checksums that go with it. */
 static void
 source_draw(struct frame *frame, bool ip6, uint64_t *random)
@@ -311,7 +224,7 @@ source_draw(struct frame *frame, bool ip6, uint64_t *random)
 	uint8_t *ip = frame->bytes + sizeof(struct ether_header);
 	uint8_t *tcp = frame->bytes + frame->tcp_offset;
 	size_t tcp_length = frame->length - frame->tcp_offset;
-	uint64_t bits = random_next(random);
+	uint64_t bits = sender_draw(random);
 	size_t addresses = ip6 ? offsetof(struct ip6_hdr, ip6_src) : offsetof(struct iphdr, saddr);
 
 	if (ip6) {
@@ -322,12 +235,13 @@ source_draw(struct frame *frame, bool ip6, uint64_t *random)
 
 		memcpy(ip + addresses, &source, sizeof(source));
 		memcpy(ip + offsetof(struct iphdr, check), &check, sizeof(check));
-		check = sum_close(sum_add(0, ip, sizeof(struct iphdr)));
+		check = htons(sender_sum_close(sender_sum_add(0, ip, sizeof(struct iphdr))));
 		memcpy(ip + offsetof(struct iphdr, check), &check, sizeof(check));
 	}
 	memset(tcp + offsetof(struct tcphdr, check), 0, sizeof(uint16_t));
-	uint32_t sum = sum_add(IPPROTO_TCP + (uint32_t)tcp_length, ip + addresses, ip6 ? 32 : 8);
-	uint16_t check = sum_close(sum_add(sum, tcp, tcp_length));
+	uint32_t sum = sender_sum_add(
+			IPPROTO_TCP + (uint32_t)tcp_length, ip + addresses, ip6 ? 32 : 8);
+	uint16_t check = htons(sender_sum_close(sender_sum_add(sum, tcp, (unsigned)tcp_length)));
 	memcpy(tcp + offsetof(struct tcphdr, check), &check, sizeof(check));
 }
 
@@ -337,7 +251,7 @@ frame_draw(struct frame *frame, const struct order *order, uint64_t *random)
 {
 	uint8_t *at = frame->bytes + frame->tcp_offset;
 	size_t options_length = frame->length - frame->tcp_offset - sizeof(struct tcphdr);
-	uint64_t bits = random_next(random);
+	uint64_t bits = sender_draw(random);
 	struct tcphdr tcp = {.th_sport = htons((uint16_t)(1024 + bits % (65536 - 1024))),
 			.th_dport = htons(order->port),
 			.th_seq = (uint32_t)(bits >> 32),
@@ -346,11 +260,11 @@ frame_draw(struct frame *frame, const struct order *order, uint64_t *random)
 			.th_off = (sizeof(struct tcphdr) + options_length) / 4 & 0xf};
 
 	if (order->flags & TH_ACK)
-		tcp.th_ack = (uint32_t)random_next(random);
+		tcp.th_ack = (uint32_t)sender_draw(random);
 	memcpy(at, &tcp, sizeof(tcp));
 	if (options_length > 0) {
 		bool syn = options_length == sizeof(syn_options);
-		uint64_t values = random_next(random);
+		uint64_t values = sender_draw(random);
 		size_t bytes = order->flags & TH_ACK ? 8 : 4;
 
 		memcpy(at + sizeof(tcp) + (syn ? SYN_TIMESTAMP_OFFSET : TIMESTAMP_OFFSET), &values,
@@ -359,77 +273,35 @@ frame_draw(struct frame *frame, const struct order *order, uint64_t *random)
 	source_draw(frame, order->ip6, random);
 }
 
-static uint64_t
-clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
-/* True once somebody wants us to end: SIGINT and SIGTERM are blocked, and looked at here. */
-static bool
-is_stopped(void)
-{
-	sigset_t pending;
-
-	sigpending(&pending);
-	return sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM);
-}
-
-static void
-stop_block(void)
-{
-	sigset_t stop;
-
-	sigemptyset(&stop);
-	sigaddset(&stop, SIGINT);
-	sigaddset(&stop, SIGTERM);
-	sigprocmask(SIG_BLOCK, &stop, NULL);
-}
-
 /* Sleeps until packet number sent is due. */
 static void
 pace(uint64_t start_ns, uint64_t sent, uint64_t rate)
 {
-	uint64_t due_ns = start_ns + (uint64_t)((double)sent / (double)rate * (double)NS_PER_S);
-	struct timespec due = {.tv_sec = (time_t)(due_ns / NS_PER_S),
-			.tv_nsec = (long)(due_ns % NS_PER_S)};
-
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL) == EINTR)
-		;
+	sender_sleep_until(start_ns + (uint64_t)((double)sent / (double)rate * (double)NS_PER_S));
 }
 
 static uint64_t
 flood(int fd, const struct order *order, const struct ether_addr *source_mac)
 {
-	static struct frame frames[BATCH];
-	struct iovec vectors[BATCH];
-	struct mmsghdr messages[BATCH] = {0};
-	uint64_t random = order->seed, start_ns = clock_ns(), sent = 0;
+	static struct frame frames[SENDER_BATCH];
+	struct iovec vectors[SENDER_BATCH];
+	struct mmsghdr messages[SENDER_BATCH] = {0};
+	uint64_t random = order->seed, start_ns = sender_clock_ns(), sent = 0;
 
-	for (unsigned i = 0; i < BATCH; i++) {
+	for (unsigned i = 0; i < SENDER_BATCH; i++) {
 		frame_init(&frames[i], order, source_mac);
 		vectors[i].iov_base = frames[i].bytes;
 		vectors[i].iov_len = frames[i].length;
 		messages[i].msg_hdr.msg_iov = &vectors[i];
 		messages[i].msg_hdr.msg_iovlen = 1;
 	}
-	while (sent < order->count && !is_stopped()) {
+	while (sent < order->count && !sender_is_stopped()) {
 		uint64_t left = order->count - sent;
-		unsigned batch = left < BATCH ? (unsigned)left : BATCH;
+		unsigned batch = left < SENDER_BATCH ? (unsigned)left : SENDER_BATCH;
 
 		for (unsigned i = 0; i < batch; i++)
 			frame_draw(&frames[i], order, &random);
-		for (unsigned done = 0; done < batch;) {
-			int n = sendmmsg(fd, messages + done, batch - done, 0);
-
-			if (n > 0)
-				done += (unsigned)n;
-			else if (errno != ENOBUFS && errno != EINTR)
-				fail("send");
-		}
+		sender_send(fd, messages, batch);
 		sent += batch;
 		pace(start_ns, sent, order->rate);
 	}
@@ -441,13 +313,13 @@ main(int argc, char **argv)
 {
 	struct order order = order_parse(argc, argv);
 	struct ether_addr source_mac;
-	int fd = socket_open(order.interface, &source_mac);
-	stop_block();
-	uint64_t start_ns = clock_ns();
+	int fd = sender_open(order.interface, 0, &source_mac);
+	sender_stop_block();
+	uint64_t start_ns = sender_clock_ns();
 	uint64_t sent = flood(fd, &order, &source_mac);
 
 	printf("sent %" PRIu64 " in %.3f s\n", sent,
-			(double)(clock_ns() - start_ns) / (double)NS_PER_S);
+			(double)(sender_clock_ns() - start_ns) / (double)NS_PER_S);
 	close(fd);
 	return 0;
 }
