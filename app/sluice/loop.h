@@ -56,7 +56,8 @@ struct loop {
 	/* The control thread's, except for what a posted letter leaves to the worker. */
 	struct inspect *inspect; /**< the letter-box: NULL, or the letter */
 	struct inspect letter;
-	bool letter_is_out; /**< posted, and its answer not taken yet */
+	struct syn_samples samples; /**< the worker writes, the control thread reads */
+	bool letter_is_out;	    /**< posted, and its answer not taken yet */
 } __attribute__((aligned(CACHE_LINE_SIZE)));
 
 /** Runs until *stop; the argument is a struct loop. Fits rte_eal_remote_launch(). */

@@ -71,6 +71,7 @@ worker_build(struct workers *workers, struct loop *loop, const struct keys *keys
 			.owns = loop_owns,
 			.hops = &workers->hops,
 			.inspect = &loop->inspect,
+			.samples = &loop->samples,
 			.hash_seed = keys->hash_seed,
 			.kernel = workers->kernel,
 			.mtu = (uint16_t)workers->mtu,
@@ -145,6 +146,7 @@ loop_build(struct workers *workers, unsigned index, const struct config *config,
 			.backends = worker_backend_counters(loop->worker, 0),
 			.watch = &workers->watches[index],
 			.load = &workers->loads[index],
+			.samples = &loop->samples,
 	};
 	workers->watches[index] = (struct watchdog){.progress = &loop->progress};
 	workers->loads[index] = (struct load){.progress = &loop->progress};

@@ -12,6 +12,7 @@
 #include "control/watchdog.h"
 #include "table/counters.h"
 #include "table/snapshot.h"
+#include "table/syn_samples.h"
 
 /** One worker's counters; backends is indexed by slot. */
 struct stats_worker {
@@ -20,6 +21,7 @@ struct stats_worker {
 	const struct backend_counters *backends;
 	const struct watchdog *watch; /**< NULL until its tables exist */
 	const struct load *load;      /**< the same */
+	struct syn_samples *samples;  /**< of SYNs, for the control thread to take; the same */
 };
 
 struct registry;
@@ -43,5 +45,10 @@ json_t *stats_json(const struct registry *registry);
 /** The members "total", "backends", "reasons" and "emitted" of that; with one backend only unless
  * slot is NULL. A new reference, or NULL when out of memory. */
 json_t *stats_netstat(const struct registry *registry, const struct slot *slot);
+
+/** The member "workers" of that, and the member "reasons". New references, or NULL when out of
+ * memory. */
+json_t *stats_workers(const struct registry *registry);
+json_t *stats_reasons(const struct registry *registry);
 
 #endif

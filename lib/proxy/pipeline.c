@@ -15,6 +15,7 @@
 #include "proxy/handshake.h"
 #include "proxy/icmp_error.h"
 #include "proxy/probe.h"
+#include "proxy/sample.h"
 #include "proxy/splice.h"
 #include "proxy/strays.h"
 #include "proxy/worker_impl.h"
@@ -361,6 +362,7 @@ sluice_burst(struct worker *w, struct burst *burst, ticks_t now)
 	stage_splice(w, &spliced, burst->from, changes);
 	stage_steps(w, &steps, burst->from, changes);
 	handshake_answer_syns(w, syns.tasks, syns.count);
+	sample_syns(w, syns.tasks, syns.count);
 	note_recent(w, &steps);
 	note_recent(w, &syns);
 

@@ -24,6 +24,7 @@
 #include "table/hops.h"
 #include "table/inspect.h"
 #include "table/snapshot.h"
+#include "table/syn_samples.h"
 
 /** Sizes fixed at start; every table is bounded by them. */
 struct sluice_limits {
@@ -64,6 +65,8 @@ struct sluice_env {
 	/** MACs of probes' next hops, zeroed and shared by all workers; NULL: no backend is probed,
 	 * whatever is configured. */
 	struct hops *hops;
+	/** Where it leaves a few of the SYNs for another thread to read, zeroed; NULL: nowhere. */
+	struct syn_samples *samples;
 	uint8_t server_mac[ETHER_ADDR_BYTES]; /**< source of probes: the server port's own MAC */
 	struct siphash_key hash_seed; /**< keys the tables' hash; random per start, the same for all
 					 workers */

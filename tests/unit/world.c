@@ -149,6 +149,7 @@ world_new(const struct world_options *options)
 			.hops = w->is_probing ? &w->hops : NULL,
 			.server_mac = WORLD_MAC,
 			.inspect = &w->box,
+			.samples = options->samples,
 			.hash_seed = {3, 4},
 			.kernel = kernel_wanted(),
 			.mtu = options->mtu,

@@ -48,6 +48,7 @@ struct world_options {
 	const struct probe_config *probe;  /**< backends can be probed, from WORLD_MAC */
 	bool (*owns)(void *context, const struct tuple *tuple); /**< sluice_env's */
 	const struct cookie_plan *cookies;			/**< NULL: one secret for ever */
+	struct syn_samples *samples;				/**< sluice_env's */
 };
 
 /** The server port's own address. */
