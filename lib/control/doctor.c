@@ -129,7 +129,8 @@ find_backends(const struct registry *registry, const struct history *history, ti
 		if (past == NULL)
 			continue;
 		failed |= doctor_accept(registry, slot, past, now, findings, &is_ill);
-		failed |= doctor_syn(registry, slot, past, is_ill, now, findings);
+		failed |= doctor_syn(registry, slot, past, history_sources_of(history, i), is_ill,
+				now, findings);
 	}
 	return failed;
 }

@@ -60,11 +60,11 @@ ticks_t episode_time(const struct episode *episode);
 int doctor_accept(const struct registry *registry, const struct slot *slot,
 		const struct history_slot *past, ticks_t now, json_t *findings, bool *found);
 
-/** The same of the syn queue: drops, floods, forged ACKs. is_backend_ill: doctor_accept() found
- * something that fills the syn queue too. */
+/** The same of the syn queue: drops, floods, forged ACKs. sources: of unproved SYNs, or NULL.
+ * is_backend_ill: doctor_accept() found something that fills the syn queue too. */
 int doctor_syn(const struct registry *registry, const struct slot *slot,
-		const struct history_slot *past, bool is_backend_ill, ticks_t now,
-		json_t *findings);
+		const struct history_slot *past, const struct sources *sources, bool is_backend_ill,
+		ticks_t now, json_t *findings);
 
 /** Adds SYN-ACKs that were not repeated for lack of budget, though nobody is flooded. -1 when out
  * of memory. */

@@ -57,9 +57,25 @@ say_drops(struct finding *finding, const struct slot *slot, const struct episode
 	finding_number(finding, "tcp_syncookies", config->tcp_syncookies);
 }
 
+/* Whose SYNs they were, as far as samples tell. */
+static void
+say_sources(struct finding *finding, const struct sources *sources)
+{
+	char text[SOURCES_TEXT_BYTES];
+
+	if (sources == NULL)
+		return;
+	if (sources_write(sources, text) > 0)
+		finding_say(finding,
+				"Of the SYNs without a proof, by samples, so many came from: %s.",
+				text);
+	else
+		finding_say(finding, "No network stands out among their sources.");
+}
+
 static int
 find_drops(const struct registry *registry, const struct slot *slot, const struct episode *episode,
-		ticks_t now, json_t *findings)
+		const struct sources *sources, ticks_t now, json_t *findings)
 {
 	static const struct finding_kind kinds[] = {
 			{"syn-queue-too-small", false, "syn", "timeout"},
@@ -76,6 +92,7 @@ find_drops(const struct registry *registry, const struct slot *slot, const struc
 	finding_say(&finding, "%s loses clients: its syn queue is too small%s.", finding.name,
 			config->tcp_syncookies == 0 ? ", and SYN cookies are off" : "");
 	say_drops(&finding, slot, episode, now);
+	say_sources(&finding, sources);
 	finding_say(&finding, "Clients saw delays of a second or more while they repeated their "
 			      "SYN, and a connection timeout where that did not help.");
 	if (config->tcp_syncookies == 0) {
@@ -93,7 +110,7 @@ find_drops(const struct registry *registry, const struct slot *slot, const struc
 
 static int
 find_flood(const struct registry *registry, const struct slot *slot, const struct episode *episode,
-		ticks_t now, json_t *findings)
+		const struct sources *sources, ticks_t now, json_t *findings)
 {
 	static const struct finding_kind kind = {"syn-flood", false, "syn", "nothing"};
 	char time[DURATION_TEXT_BYTES], last[DURATION_TEXT_BYTES];
@@ -112,6 +129,7 @@ find_flood(const struct registry *registry, const struct slot *slot, const struc
 			(unsigned long long)episode->events, time,
 			(unsigned long long)episode->events_peak, last,
 			(unsigned long long)episode->totals[HISTORY_PROVED]);
+	say_sources(&finding, sources);
 	finding_say(&finding, "It is a SYN flood, or more new clients at a time than the queue has "
 			      "places. No setting is needed; SYN-RECV that stops growing is the "
 			      "queue's limit, not a loss.");
@@ -151,7 +169,8 @@ find_forged(const struct registry *registry, const struct slot *slot, const stru
 
 int
 doctor_syn(const struct registry *registry, const struct slot *slot,
-		const struct history_slot *past, bool is_backend_ill, ticks_t now, json_t *findings)
+		const struct history_slot *past, const struct sources *sources, bool is_backend_ill,
+		ticks_t now, json_t *findings)
 {
 	const struct episode *drops = &past->episodes[TROUBLE_SYN_DROP];
 	const struct episode *flood = &past->episodes[TROUBLE_FLOOD];
@@ -161,9 +180,9 @@ doctor_syn(const struct registry *registry, const struct slot *slot,
 
 	/* Behind a full accept ring half-open clients pile up: a consequence, not a cause. */
 	if (episode_is_known(drops, now) && (!is_backend_ill || drops->events > turned))
-		failed |= find_drops(registry, slot, drops, now, findings);
+		failed |= find_drops(registry, slot, drops, sources, now, findings);
 	if (episode_is_known(flood, now))
-		failed |= find_flood(registry, slot, flood, now, findings);
+		failed |= find_flood(registry, slot, flood, sources, now, findings);
 	if (episode_is_known(forged, now) && forged->events > 4 * forged->totals[HISTORY_PROVED])
 		failed |= find_forged(registry, slot, forged, now, findings);
 	return failed;

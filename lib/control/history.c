@@ -28,6 +28,7 @@ struct history {
 	uint64_t refused, silent, reserved;
 	uint64_t refused_sum, silent_sum, reserved_sum;
 	uint64_t withheld; /* SYN-ACKs of all backends, without a flood, ever */
+	struct sources_pool sources;
 	struct history_slot *slots[];
 };
 
@@ -394,6 +395,18 @@ const struct history_totals *
 history_common(const struct history *history, enum history_common common)
 {
 	return &history->common[common];
+}
+
+struct sources_pool *
+history_sources(struct history *history)
+{
+	return &history->sources;
+}
+
+const struct sources *
+history_sources_of(const struct history *history, uint32_t slot)
+{
+	return sources_find(&history->sources, slot);
 }
 
 void

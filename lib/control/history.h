@@ -12,6 +12,7 @@
 #define SLUICE_CONTROL_HISTORY_H
 
 #include "control/registry.h"
+#include "control/sources.h"
 
 #define HISTORY_QUIET_S 60 /**< an episode ends when it was not seen for so long */
 #define HISTORY_SLOT_BYTES_MAX 2304
@@ -123,6 +124,12 @@ const struct history_slot *history_at(
 /** Of the appliance as a whole. */
 const struct history_totals *history_common(
 		const struct history *history, enum history_common common);
+
+/** Where unproved SYNs come from; filled and begun anew by incidents_sample(). */
+struct sources_pool *history_sources(struct history *history);
+
+/** The same of one slot; NULL when nothing is known. */
+const struct sources *history_sources_of(const struct history *history, uint32_t slot);
 
 /** What was waited since the older reading. */
 struct waits {

@@ -31,8 +31,9 @@ struct order {
 	struct ether_addr destination_mac;
 	struct in6_addr to; /**< the first 4 bytes for IPv4 */
 	bool ip6;
-	bool timestamps; /**< with a timestamp option of random values */
-	bool bare;	 /**< SYNs without options */
+	bool timestamps;  /**< with a timestamp option of random values */
+	bool bare;	  /**< SYNs without options */
+	bool one_network; /**< all sources in one /24 or /48 */
 	uint8_t flags;
 	uint16_t port;
 	uint64_t count;
@@ -61,11 +62,12 @@ static const struct {
 static const char usage[] =
 		"usage: flood --interface NAME --destination-mac MAC --to ADDRESS --count N\n"
 		"             [--type syn|ack|syn-ack|rst|fin] [--port N] [--rate PACKETS_PER_S]\n"
-		"             [--timestamps] [--bare] [--seed N]\n"
+		"             [--timestamps] [--bare] [--one-network] [--seed N]\n"
 		"Sends N TCP packets from random sources, or fewer when told to end (SIGTERM); "
 		"says how many.\n"
 		"  --timestamps  with a timestamp option of random values (SYNs have one anyway)\n"
-		"  --bare        SYNs without any option\n";
+		"  --bare        SYNs without any option\n"
+		"  --one-network  from 198.18.7.0/24 or 2001:2::/48 alone\n";
 
 static uint8_t
 kind_parse(const char *text)
@@ -120,6 +122,9 @@ option_apply(struct order *order, int option, const char *value)
 	case 'b':
 		order->bare = true;
 		break;
+	case 'o':
+		order->one_network = true;
+		break;
 	default:
 		fputs(usage, stderr);
 		exit(2);
@@ -140,6 +145,7 @@ order_parse(int argc, char **argv)
 			{"seed", required_argument, NULL, 's'},
 			{"timestamps", no_argument, NULL, 'T'},
 			{"bare", no_argument, NULL, 'b'},
+			{"one-network", no_argument, NULL, 'o'},
 			{NULL, 0, NULL, 0},
 	};
 	struct order order = {.flags = TH_SYN, .port = 80, .rate = 100000};
@@ -219,18 +225,20 @@ frame_init(struct frame *frame, const struct order *order, const struct ether_ad
 
 /* A random source, and the checksums that go with it. */
 static void
-source_draw(struct frame *frame, bool ip6, uint64_t *random)
+source_draw(struct frame *frame, const struct order *order, uint64_t *random)
 {
 	uint8_t *ip = frame->bytes + sizeof(struct ether_header);
 	uint8_t *tcp = frame->bytes + frame->tcp_offset;
 	size_t tcp_length = frame->length - frame->tcp_offset;
 	uint64_t bits = sender_draw(random);
+	const bool ip6 = order->ip6;
 	size_t addresses = ip6 ? offsetof(struct ip6_hdr, ip6_src) : offsetof(struct iphdr, saddr);
 
 	if (ip6) {
 		memcpy(ip + addresses + 8, &bits, sizeof(bits));
 	} else {
-		uint32_t source = htonl(198u << 24 | 18u << 16 | (bits & 0x1ffff));
+		uint32_t host = order->one_network ? 7u << 8 | (bits & 0xff) : bits & 0x1ffff;
+		uint32_t source = htonl(198u << 24 | 18u << 16 | host);
 		uint16_t check = 0;
 
 		memcpy(ip + addresses, &source, sizeof(source));
@@ -270,7 +278,7 @@ frame_draw(struct frame *frame, const struct order *order, uint64_t *random)
 		memcpy(at + sizeof(tcp) + (syn ? SYN_TIMESTAMP_OFFSET : TIMESTAMP_OFFSET), &values,
 				bytes);
 	}
-	source_draw(frame, order->ip6, random);
+	source_draw(frame, order, random);
 }
 
 /* Sleeps until packet number sent is due. */

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What began between two samples began at an unknown moment between them; it is dated by the first.
+ * Rates are of the time between, so a late sample does not make a peak.
+ */
+#include "control/incidents.h"
+
+#include <stdlib.h>
+
+#include "control/doctor_evidence.h"
+#include "table/queue_rules.h"
+
+#define SAMPLE_LEAST (TICKS_PER_S / 4)
+#define QUIET (INCIDENT_QUIET_S * TICKS_PER_S)
+
+/* What is counted per backend; increments, and the sums before. */
+enum tally { TALLY_COOKIES, TALLY_PROOFS, TALLY_FULL_DROPS, TALLY_OVERFLOWS, TALLY_DROPS, TALLIES };
+
+static const enum backend_counter tallied[TALLIES] = {
+		[TALLY_COOKIES] = COUNTER_SyncookiesSent,
+		[TALLY_PROOFS] = COUNTER_SyncookiesRecv,
+		[TALLY_FULL_DROPS] = COUNTER_TCPReqQFullDrop,
+		[TALLY_OVERFLOWS] = COUNTER_ListenOverflows,
+		[TALLY_DROPS] = COUNTER_ListenDrops,
+};
+
+/* One that lasts. */
+struct incident {
+	ticks_t began; /* 0: none */
+	ticks_t last;  /* seen */
+	uint64_t events;
+	uint64_t peak;	 /* per second */
+	uint64_t proofs; /* meanwhile */
+	bool is_told;	 /* that it began */
+};
+
+struct incident_slot {
+	uint32_t incarnation;
+	bool is_cookie_mode;
+	ticks_t last;	    /* sample */
+	ticks_t down_since; /* 0: it is not down */
+	uint64_t sums[TALLIES];
+	struct incident flood, overflow;
+};
+
+struct incidents {
+	void (*tell)(void *context, const struct event *event);
+	void *context;
+	ticks_t last; /* sample; 0: none yet */
+	uint32_t slot_count;
+	struct incident_slot *slots[];
+};
+
+/* One backend while it is looked at. */
+struct view {
+	struct incidents *incidents;
+	struct history *history;
+	const struct registry *registry;
+	const struct slot *slot;
+	struct incident_slot *past;
+	ticks_t now;
+	ticks_t time; /* since the sample before, at least 1 */
+	char name[REGISTRY_NAME_BYTES];
+	uint64_t deltas[TALLIES];
+};
+
+struct incidents *
+incidents_new(const struct registry *registry, void (*tell)(void *, const struct event *),
+		void *context)
+{
+	uint32_t count = registry->config->backends_max;
+	struct incidents *incidents =
+			calloc(1, sizeof(*incidents) + count * sizeof(incidents->slots[0]));
+
+	if (incidents == NULL)
+		return NULL;
+	incidents->tell = tell;
+	incidents->context = context;
+	incidents->slot_count = count;
+	return incidents;
+}
+
+void
+incidents_free(struct incidents *incidents)
+{
+	for (uint32_t i = 0; incidents != NULL && i < incidents->slot_count; i++)
+		free(incidents->slots[i]);
+	free(incidents);
+}
+
+static uint64_t
+counter_sum(const struct view *view, enum backend_counter counter)
+{
+	const struct registry_env *env = &view->registry->env;
+	const uint16_t slot = registry_slot(view->registry, view->slot);
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < env->worker_count; i++)
+		if (env->workers[i].backends != NULL)
+			sum += counter_read(&env->workers[i].backends[slot].values[counter]);
+	return sum - view->slot->baseline.values[counter];
+}
+
+static uint64_t
+per_second(const struct view *view, uint64_t n)
+{
+	return n * TICKS_PER_S / view->time;
+}
+
+static void
+event_for(struct event *event, const struct view *view, enum event_kind kind,
+		enum event_priority priority)
+{
+	event_begin(event, kind, priority, view->name);
+}
+
+static void
+tell(const struct view *view, const struct event *event)
+{
+	view->incidents->tell(view->incidents->context, event);
+}
+
+static void
+event_sources(struct event *event, const struct view *view)
+{
+	const uint16_t slot = registry_slot(view->registry, view->slot);
+	char text[SOURCES_TEXT_BYTES];
+
+	if (sources_write(history_sources_of(view->history, slot), text) > 0)
+		event_text(event, "sources", text);
+	else
+		event_text(event, "sources", "none stands out");
+}
+
+/* Counts events of this sample in. */
+static void
+incident_see(struct incident *incident, const struct view *view, uint64_t events)
+{
+	const uint64_t rate = per_second(view, events);
+
+	if (incident->began == 0)
+		*incident = (struct incident){
+				.began = view->past->last != 0 ? view->past->last : 1};
+	incident->last = view->now;
+	incident->events += events;
+	incident->proofs += view->deltas[TALLY_PROOFS];
+	incident->peak = rate > incident->peak ? rate : incident->peak;
+}
+
+static bool
+incident_is_over(const struct incident *incident, const struct view *view)
+{
+	return incident->began != 0 && view->now - incident->last >= QUIET;
+}
+
+static void
+event_length(struct event *event, const struct incident *incident)
+{
+	const ticks_t lasted = incident->last - incident->began;
+
+	event_number(event, "lasted_s", (lasted + TICKS_PER_S / 2) / TICKS_PER_S);
+}
+
+static void
+flood_tell_begin(struct incident *flood, const struct view *view)
+{
+	struct event event;
+
+	flood->is_told = true;
+	event_for(&event, view, EVENT_FLOOD_BEGINS, EVENT_WARNING);
+	event_number(&event, "syns_per_s", flood->peak);
+	event_text(&event, "mode", view->past->is_cookie_mode ? "cookie" : "queue");
+	event_sources(&event, view);
+	tell(view, &event);
+}
+
+static void
+flood_tell_end(const struct incident *flood, const struct view *view)
+{
+	struct event event;
+
+	event_for(&event, view, EVENT_FLOOD_ENDS, EVENT_NOTICE);
+	event_length(&event, flood);
+	event_number(&event, "syns", flood->events);
+	event_number(&event, "syns_per_s_peak", flood->peak);
+	event_number(&event, "proved", flood->proofs);
+	event_sources(&event, view);
+	tell(view, &event);
+}
+
+/* SYNs that no entry was made for, and among them those that nobody followed up. ListenDrops beyond
+ * what has a name is mode 0's reserved quarter. */
+static uint64_t
+flood_syns(const struct view *view, uint64_t *unproved)
+{
+	const uint64_t *deltas = view->deltas;
+	const uint64_t named = deltas[TALLY_FULL_DROPS] + deltas[TALLY_OVERFLOWS];
+	uint64_t syns = deltas[TALLY_COOKIES] + deltas[TALLY_FULL_DROPS];
+
+	if (view->slot->config.tcp_syncookies == 0 && deltas[TALLY_DROPS] > named)
+		syns += deltas[TALLY_DROPS] - named;
+	*unproved = syns > deltas[TALLY_PROOFS] ? syns - deltas[TALLY_PROOFS] : 0;
+	return syns;
+}
+
+static void
+flood_look(const struct view *view)
+{
+	struct incident *flood = &view->past->flood;
+	uint64_t unproved, syns = flood_syns(view, &unproved);
+
+	if (per_second(view, unproved) >= INCIDENT_FLOOD_LEAST &&
+			unproved > view->deltas[TALLY_PROOFS]) {
+		const bool is_second = flood->began != 0;
+
+		if (!is_second)
+			sources_forget(history_sources(view->history),
+					registry_slot(view->registry, view->slot));
+		incident_see(flood, view, syns);
+		if (is_second && !flood->is_told)
+			flood_tell_begin(flood, view);
+	} else if (flood->began != 0 && !flood->is_told) {
+		*flood = (struct incident){0}; /* one second is no flood */
+	} else if (incident_is_over(flood, view)) {
+		flood_tell_end(flood, view);
+		*flood = (struct incident){0};
+	}
+}
+
+static void
+overflow_look(const struct view *view)
+{
+	const uint16_t index = registry_slot(view->registry, view->slot);
+	struct incident *overflow = &view->past->overflow;
+	struct event event;
+
+	if (view->deltas[TALLY_OVERFLOWS] > 0) {
+		incident_see(overflow, view, view->deltas[TALLY_OVERFLOWS]);
+		if (overflow->is_told)
+			return;
+		overflow->is_told = true;
+		event_for(&event, view, EVENT_OVERFLOW_BEGINS, EVENT_WARNING);
+		event_number(&event, "turned_away", overflow->events);
+		event_number(&event, "recv_q",
+				shared_read(&view->registry->env.shared[index].accept));
+		event_number(&event, "send_q", backend_config_accept_limit(&view->slot->config));
+		tell(view, &event);
+	} else if (incident_is_over(overflow, view)) {
+		event_for(&event, view, EVENT_OVERFLOW_ENDS, EVENT_NOTICE);
+		event_length(&event, overflow);
+		event_number(&event, "turned_away", overflow->events);
+		event_number(&event, "turned_away_per_s_peak", overflow->peak);
+		tell(view, &event);
+		*overflow = (struct incident){0};
+	}
+}
+
+/* CAUSE_NONE unless the latest attempts failed. */
+static enum accept_cause
+down_cause(const struct view *view, const struct history_slot *past)
+{
+	const struct episode *failed = &past->episodes[TROUBLE_FAILED];
+	struct evidence evidence;
+	enum accept_cause cause;
+
+	if (past->silent_since == 0 && (failed->began == 0 || failed->last != view->now ||
+						       failed->last <= past->answered_at))
+		return CAUSE_NONE;
+	evidence_gather(&evidence, view->registry, view->slot, past, view->now);
+	cause = evidence_diagnose(&evidence);
+	return cause == CAUSE_DOWN || cause == CAUSE_REFUSES ? cause : CAUSE_NONE;
+}
+
+static void
+health_look(const struct view *view)
+{
+	const struct history_slot *past = history_at(
+			view->history, view->registry, registry_slot(view->registry, view->slot));
+	struct incident_slot *mine = view->past;
+	struct event event;
+	enum accept_cause cause;
+
+	if (past == NULL)
+		return;
+	if (mine->down_since != 0) {
+		if (past->answered_at <= mine->down_since)
+			return;
+		event_for(&event, view, EVENT_BACKEND_UP, EVENT_NOTICE);
+		event_number(&event, "down_s", (view->now - mine->down_since) / TICKS_PER_S);
+		mine->down_since = 0;
+		tell(view, &event);
+		return;
+	}
+	cause = down_cause(view, past);
+	if (cause == CAUSE_NONE)
+		return;
+	mine->down_since = view->now;
+	event_for(&event, view, EVENT_BACKEND_DOWN, EVENT_ERROR);
+	event_text(&event, "cause", cause == CAUSE_REFUSES ? "refuses" : "silent");
+	event_number(&event, "waiting", past->accept);
+	event_number(&event, "failed", past->episodes[TROUBLE_FAILED].events);
+	tell(view, &event);
+}
+
+static bool
+is_cookie_mode(const struct view *view)
+{
+	const struct backend_config *config = &view->slot->config;
+	const struct backend_shared *shared =
+			&view->registry->env.shared[registry_slot(view->registry, view->slot)];
+
+	return queue_rules_cookies(config, shared_read(&shared->syn),
+			shared_read(&shared->cookies) != 0, shared_read(&shared->full_ms),
+			queue_rules_ms(view->now));
+}
+
+static void
+mode_look(const struct view *view)
+{
+	const bool is_cookie = is_cookie_mode(view);
+	struct event event;
+
+	if (is_cookie == view->past->is_cookie_mode)
+		return;
+	view->past->is_cookie_mode = is_cookie;
+	event_for(&event, view, EVENT_MODE, EVENT_NOTICE);
+	event_text(&event, "mode", is_cookie ? "cookie" : "queue");
+	event_number(&event, "tcp_syncookies", (uint64_t)view->slot->config.tcp_syncookies);
+	tell(view, &event);
+}
+
+static void
+slot_look(struct view *view)
+{
+	struct incident_slot *past = view->past;
+
+	if (past->incarnation != view->slot->config.incarnation)
+		*past = (struct incident_slot){
+				.incarnation = view->slot->config.incarnation,
+				.is_cookie_mode = view->slot->config.tcp_syncookies == 2,
+				.last = view->slot->since,
+		};
+	view->time = view->now > past->last ? view->now - past->last : 1;
+	for (unsigned i = 0; i < TALLIES; i++) {
+		const uint64_t sum = counter_sum(view, tallied[i]);
+
+		view->deltas[i] = sum - past->sums[i];
+		past->sums[i] = sum;
+	}
+	registry_name(view->registry, view->slot, view->name);
+	mode_look(view);
+	flood_look(view);
+	overflow_look(view);
+	health_look(view);
+	past->last = view->now;
+}
+
+/* All that workers have left, so that what is told in this round counts them. */
+static void
+samples_take(struct history *history, const struct registry *registry, ticks_t now)
+{
+	struct syn_sample sample;
+
+	for (unsigned i = 0; i < registry->env.worker_count; i++) {
+		struct syn_samples *samples = registry->env.workers[i].samples;
+
+		/* A worker adds as we take; each ring once is enough. */
+		for (unsigned n = 0; samples != NULL && n < SYN_SAMPLES_MAX; n++) {
+			if (!syn_samples_take(samples, &sample))
+				break;
+			sources_add(history_sources(history), &sample, now);
+		}
+	}
+}
+
+void
+incidents_sample(struct incidents *incidents, struct history *history,
+		const struct registry *registry, ticks_t now)
+{
+	struct view view = {
+			.incidents = incidents,
+			.history = history,
+			.registry = registry,
+			.now = now,
+	};
+
+	if (incidents->last != 0 && now - incidents->last < SAMPLE_LEAST)
+		return;
+	incidents->last = now;
+	for (uint32_t i = 0; i < registry->slots_used && i < incidents->slot_count; i++) {
+		view.slot = &registry->slots[i];
+		if (view.slot->use == SLOT_FREE) {
+			free(incidents->slots[i]);
+			incidents->slots[i] = NULL;
+			continue;
+		}
+		if (incidents->slots[i] == NULL)
+			incidents->slots[i] = calloc(1, sizeof(struct incident_slot));
+		view.past = incidents->slots[i];
+		if (view.past != NULL)
+			slot_look(&view);
+	}
+	samples_take(history, registry, now);
+}
