@@ -15,6 +15,7 @@
 #include "mbufs.h"
 #include "port.h"
 #include "signals.h"
+#include "telemetry.h"
 #include "upgrade.h"
 #include "workers.h"
 
@@ -89,6 +90,8 @@ static bool
 memory_up(struct appliance *a)
 {
 	a->eal_is_up = eal_start(a->config, a->ports, mbufs_memsize(a->config, a->ports));
+	if (a->eal_is_up)
+		telemetry_register();
 	return a->eal_is_up && mbufs_init(&a->mbufs, a->config, a->ports);
 }
 

@@ -11,6 +11,7 @@
 
 #include "notify.h"
 #include "signals.h"
+#include "telemetry.h"
 
 #define WATCH_INTERVAL_MS 1000
 #define WORKERS_INTERVAL_MS UINT64_C(250) /* finer than control.watchdog_s by far */
@@ -120,6 +121,7 @@ control_open(struct control *control, const char *path, struct config *config)
 			.appliance = appliance,
 			.reloading = reloading,
 	};
+	telemetry_open(&control->commands);
 	control->socket = control_socket_open(config->control_socket, &control->commands);
 	return control->socket != NULL;
 }
@@ -127,6 +129,7 @@ control_open(struct control *control, const char *path, struct config *config)
 void
 control_close(struct control *control)
 {
+	telemetry_close();
 	control_socket_close(control->socket);
 	history_free(control->history);
 	if (control->has_registry)
@@ -199,15 +202,18 @@ static bool
 serve(struct control *control, uint64_t until)
 {
 	const uint64_t before = monotonic_ms();
-	struct pollfd fds[1 + CONTROL_SOCKET_FDS] = {{.fd = control->signals, .events = POLLIN}};
-	const unsigned count = control_socket_fds(control->socket, &fds[1]);
+	struct pollfd fds[2 + CONTROL_SOCKET_FDS] = {{.fd = control->signals, .events = POLLIN},
+			{.fd = telemetry_fd(), .events = POLLIN}};
+	const unsigned count = control_socket_fds(control->socket, &fds[2]);
 
 	/* Interrupted or failed: nothing is ready, and the round is a short one. */
-	if (poll(fds, 1 + count, until > before ? (int)(until - before) : 0) < 0)
+	if (poll(fds, 2 + count, until > before ? (int)(until - before) : 0) < 0)
 		return true;
 	if (fds[0].revents != 0 && !signals_serve(control))
 		return false;
-	control_socket_serve(control->socket, &fds[1], count, workers_now(control->workers),
+	if (fds[1].revents != 0)
+		telemetry_serve(workers_now(control->workers));
+	control_socket_serve(control->socket, &fds[2], count, workers_now(control->workers),
 			monotonic_ms());
 	return true;
 }

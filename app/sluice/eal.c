@@ -15,6 +15,7 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_log.h>
+#include <rte_pdump.h>
 
 #include "say.h"
 
@@ -100,7 +101,6 @@ arguments_build(struct arguments *arguments, const struct config *config,
 	const bool no_huge = config_has(config, "--no-huge");
 
 	arguments_add(arguments, "sluice");
-	arguments_add(arguments, "--no-telemetry");
 	arguments_add_cores(arguments, config);
 	arguments_add_devices(arguments, config, ports);
 	if (!config_has(config, "--file-prefix")) {
@@ -111,8 +111,11 @@ arguments_build(struct arguments *arguments, const struct config *config,
 	 * its own no later one would ever find them. */
 	if (!no_huge && !config_has(config, "--in-memory") && !config_has(config, "--huge-unlink"))
 		arguments_add(arguments, "--huge-unlink");
-	if (!config_has(config, "--log-level"))
+	if (!config_has(config, "--log-level")) {
 		arguments_add(arguments, "--log-level=warning");
+		/* It warns of having no endpoints of a kind that nobody has any more. */
+		arguments_add(arguments, "--log-level=lib.telemetry:error");
+	}
 	if (no_huge && !config_has(config, "-m") && !config_has(config, "--socket-mem")) {
 		arguments_add(arguments, "-m");
 		arguments_add(arguments, "%zu", (memory >> 20) + 1);
@@ -189,6 +192,8 @@ eal_start(const struct config *config, const struct port ports[SIDE_COUNT], size
 	started = rte_eal_init(arguments.count, strings) >= 0;
 	if (!started)
 		say("eal: DPDK does not start: %s", rte_strerror(rte_errno));
+	else if (rte_pdump_init() != 0)
+		say("eal: warning: packets can't be captured here: %s", rte_strerror(rte_errno));
 	for (int i = 0; i < arguments.count; i++)
 		free(arguments.strings[i]);
 	return started;
@@ -197,5 +202,6 @@ eal_start(const struct config *config, const struct port ports[SIDE_COUNT], size
 void
 eal_stop(void)
 {
+	rte_pdump_uninit();
 	rte_eal_cleanup();
 }

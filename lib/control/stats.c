@@ -171,6 +171,32 @@ put_workers(json_t *object, const struct stats_worker *workers, unsigned count)
 	return failed | put(object, "workers", array);
 }
 
+json_t *
+stats_workers(const struct registry *registry)
+{
+	json_t *object = json_object();
+	json_t *workers = NULL;
+
+	if (put_workers(object, registry->env.workers, registry->env.worker_count) == 0)
+		workers = json_incref(json_object_get(object, "workers"));
+	json_decref(object);
+	return workers;
+}
+
+json_t *
+stats_reasons(const struct registry *registry)
+{
+	struct worker_counters sum;
+	json_t *object = json_object();
+	json_t *reasons = NULL;
+
+	stats_sum(registry, &sum);
+	if (put_reasons(object, &sum) == 0)
+		reasons = json_incref(json_object_get(object, "reasons"));
+	json_decref(object);
+	return reasons;
+}
+
 static unsigned
 put_netstat(json_t *object, const struct registry *registry, const struct slot *only,
 		const struct worker_counters *sum)
