@@ -67,13 +67,56 @@ status_tell(const struct control *control, void (*tell)(const char *status))
 	tell(status);
 }
 
+/* incidents_new()'s function. */
+static void
+incident_tell(void *context, const struct event *event)
+{
+	struct control *control = context;
+
+	log_event(&control->log, event, workers_now(control->workers));
+}
+
+/* How the reload went that has just been tried. */
+static void
+reload_tell(struct control *control)
+{
+	const struct registry *registry = &control->registry;
+	const struct reload_changes *changes = &registry->changes;
+	const struct reload_outcome *outcome = &registry->last_reload;
+	struct event event;
+	char message[256];
+
+	event_begin(&event, EVENT_RELOAD, outcome->accepted ? EVENT_NOTICE : EVENT_ERROR, NULL);
+	event.message = message;
+	event_text(&event, "accepted", outcome->accepted ? "yes" : "no");
+	event_number(&event, "generation", registry->generation);
+	if (outcome->accepted) {
+		snprintf(message, sizeof(message),
+				"reloaded: generation %llu, %zu added, %zu removed, %zu changed",
+				(unsigned long long)registry->generation,
+				json_array_size(changes->added), json_array_size(changes->removed),
+				json_array_size(changes->changed));
+		event_number(&event, "added", json_array_size(changes->added));
+		event_number(&event, "removed", json_array_size(changes->removed));
+		event_number(&event, "changed", json_array_size(changes->changed));
+	} else {
+		snprintf(message, sizeof(message), "not reloaded, nothing has changed; %u error%s:",
+				outcome->error_count, outcome->error_count == 1 ? "" : "s");
+		event_number(&event, "errors", outcome->error_count);
+		event_text(&event, "first_error", outcome->first_error);
+	}
+	log_event(&control->log, &event, workers_now(control->workers));
+}
+
 static void
 reloading(void *context, bool begins)
 {
-	if (begins)
+	if (begins) {
 		notify_reloading();
-	else
-		status_tell(context, notify_ready);
+		return;
+	}
+	status_tell(context, notify_ready);
+	reload_tell(context);
 }
 
 static bool
@@ -106,11 +149,13 @@ registry_open(struct control *control, const char *path, struct config *config)
 bool
 control_open(struct control *control, const char *path, struct config *config)
 {
+	log_init(&control->log);
 	control->signals = signals_open();
 	if (!registry_open(control, path, config))
 		return false;
 	control->history = history_new(&control->registry);
-	if (control->signals < 0 || control->history == NULL) {
+	control->incidents = incidents_new(&control->registry, incident_tell, control);
+	if (control->signals < 0 || control->history == NULL || control->incidents == NULL) {
 		say("out of memory");
 		return false;
 	}
@@ -131,6 +176,7 @@ control_close(struct control *control)
 {
 	telemetry_close();
 	control_socket_close(control->socket);
+	incidents_free(control->incidents);
 	history_free(control->history);
 	if (control->has_registry)
 		registry_fini(&control->registry);
@@ -141,22 +187,11 @@ control_close(struct control *control)
 static void
 reload(struct control *control)
 {
-	struct registry *registry = &control->registry;
-	const struct reload_changes *changes = &registry->changes;
 	struct config_errors errors;
-	bool accepted;
 
 	reloading(control, true);
-	accepted = registry_reload(registry, workers_now(control->workers), TICKS_NEVER, &errors);
+	registry_reload(&control->registry, workers_now(control->workers), TICKS_NEVER, &errors);
 	reloading(control, false);
-	if (accepted)
-		say("reloaded: generation %llu, %zu added, %zu removed, %zu changed",
-				(unsigned long long)registry->generation,
-				json_array_size(changes->added), json_array_size(changes->removed),
-				json_array_size(changes->changed));
-	else
-		say("not reloaded, nothing has changed; %u error%s:", errors.count,
-				errors.count == 1 ? "" : "s");
 	for (unsigned i = 0; i < errors.count; i++)
 		say("%s", errors.lines[i]);
 	config_errors_free(&errors);
@@ -226,6 +261,8 @@ watch(struct control *control)
 
 	registry_tick(&control->registry, now);
 	history_sample(control->history, &control->registry, now);
+	incidents_sample(control->incidents, control->history, &control->registry, now);
+	log_tick(&control->log, now);
 	control_socket_watch(control->socket);
 	for (unsigned side = 0; side < SIDE_COUNT; side++)
 		if (!port_watch(&control->ports[side]))
@@ -274,6 +311,27 @@ run(struct control *control)
 	}
 }
 
+static void
+start_tell(struct control *control)
+{
+	const char *client = control->ports[SIDE_CLIENT].config->device;
+	const char *server = control->ports[SIDE_BACKEND].config->device;
+	const unsigned backends = control->registry.config->backend_count;
+	struct event event;
+	char message[EVENT_TEXT_BYTES];
+
+	snprintf(message, sizeof(message), "ready: %u workers, %u backends, client %s, server %s",
+			control->workers->count, backends, client, server);
+	event_begin(&event, EVENT_START, EVENT_NOTICE, NULL);
+	event.message = message;
+	event_text(&event, "version", SLUICE_VERSION);
+	event_number(&event, "workers", control->workers->count);
+	event_number(&event, "backends", backends);
+	event_text(&event, "client", client);
+	event_text(&event, "server", server);
+	log_event(&control->log, &event, workers_now(control->workers));
+}
+
 enum exit_code
 control_run(struct control *control)
 {
@@ -283,10 +341,7 @@ control_run(struct control *control)
 	control->all_work = true;
 	control->wants_upgrade = false;
 	if (!control->was_ready)
-		say("ready: %u workers, %u backends, client %s, server %s", control->workers->count,
-				control->registry.config->backend_count,
-				control->ports[SIDE_CLIENT].config->device,
-				control->ports[SIDE_BACKEND].config->device);
+		start_tell(control);
 	control->was_ready = true;
 	status_tell(control, notify_ready);
 	code = run(control);

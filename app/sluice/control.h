@@ -7,10 +7,11 @@
 #ifndef SLUICE_APP_CONTROL_H
 #define SLUICE_APP_CONTROL_H
 
-#include "control/history.h"
+#include "control/incidents.h"
 #include "control/registry.h"
 #include "control_socket.h"
 #include "keys.h"
+#include "log.h"
 #include "report.h"
 #include "say.h"
 
@@ -28,6 +29,8 @@ struct control {
 	struct registry registry;
 	struct command_env commands;
 	struct history *history;
+	struct incidents *incidents;
+	struct log log;
 	struct control_socket *socket;
 	uint64_t alive_interval_ms; /**< the service manager wants to hear of us; 0: it does not */
 	bool all_work;		    /**< no worker is known to stand still */
