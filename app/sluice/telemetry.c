@@ -14,7 +14,6 @@
 
 #include <rte_telemetry.h>
 
-#include "control/telemetry_answer.h"
 #include "say.h"
 
 #define ANSWER_TIMEOUT_S 2
@@ -56,8 +55,8 @@ answer_wait(void)
 	return answer;
 }
 
-static json_t *
-ask(enum telemetry_question question, const char *parameter)
+json_t *
+telemetry_ask(enum telemetry_question question, const char *parameter)
 {
 	json_t *answer = NULL;
 
@@ -139,7 +138,7 @@ container_fill(const json_t *value)
 static int
 reply(enum telemetry_question question, const char *parameter, struct rte_tel_data *data)
 {
-	json_t *answer = ask(question, parameter != NULL ? parameter : "");
+	json_t *answer = telemetry_ask(question, parameter != NULL ? parameter : "");
 
 	if (answer == NULL)
 		return -1;

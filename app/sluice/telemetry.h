@@ -15,7 +15,7 @@
 #ifndef SLUICE_APP_TELEMETRY_H
 #define SLUICE_APP_TELEMETRY_H
 
-#include "control/command.h"
+#include "control/telemetry_answer.h"
 
 /** Opens the desk; before EAL starts, since its descriptor belongs to the poll set. Without one,
  * which is said, everything else works. env outlives telemetry_close(). */
@@ -23,6 +23,10 @@ void telemetry_open(const struct command_env *env);
 
 /** Makes the endpoints known to DPDK; once EAL has started. */
 void telemetry_register(void);
+
+/** Puts a question on the desk and waits for its answer, at most two seconds: a new reference, or
+ * NULL when it is refused. Any thread but the control thread. */
+json_t *telemetry_ask(enum telemetry_question question, const char *parameter);
 
 /** Readable while a question waits; -1: there is no desk. */
 int telemetry_fd(void);

@@ -145,6 +145,7 @@ bench_init(struct bench *b, const struct options *given)
 	memset(b, 0, sizeof(*b));
 	b->snapshot = snapshot_new(&options);
 	b->shared = memory_new(options.backends * sizeof(*b->shared));
+	b->samples = memory_new(sizeof(*b->samples));
 	b->now = UINT64_C(1700000000) * TICKS_PER_S;
 	b->frame_bytes = options.frame_bytes;
 	b->frames = memory_new(BUFFERS * b->frame_bytes);
@@ -160,6 +161,7 @@ bench_init(struct bench *b, const struct options *given)
 					.packet_drop = packet_drop,
 					.snapshot = &b->snapshot,
 					.shared = b->shared,
+					.samples = b->samples,
 					.hash_seed = {3, 4},
 					.kernel = kernel_wanted(),
 					.now = b->now,
@@ -175,6 +177,7 @@ bench_fini(struct bench *b)
 	free(b->sides);
 	free(b->worker);
 	free(b->shared);
+	free(b->samples);
 	free((void *)(uintptr_t)b->snapshot);
 }
 

@@ -22,6 +22,7 @@ struct bench {
 	struct worker *worker;
 	const struct snapshot *snapshot;
 	struct backend_shared *shared;
+	struct syn_samples *samples;
 	ticks_t now;
 	size_t memory;	    /**< bytes of the worker */
 	size_t frame_bytes; /**< stride of a buffer */

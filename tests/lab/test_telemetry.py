@@ -2,6 +2,7 @@
 """DPDK's own tools on a running Sluice: telemetry, dpdk-proc-info, dpdk-dumpcap."""
 
 import json
+import signal
 import socket
 import subprocess
 
@@ -36,9 +37,9 @@ class Telemetry:
 
 @lab_test(drivers=DRIVERS[:1], offloads=(False,))
 def telemetry(lab):
-  """Every endpoint answers what the control socket says, has a help text, and refuses nonsense; a
-  second instance has a socket of its own; dpdk-telemetry.py reads it."""
-  sluice = lab.start_sluice()
+  """Every endpoint answers what the control socket says, has a help text, and refuses nonsense, also
+  after an upgrade; dpdk-telemetry.py reads it. A second instance has a socket of its own."""
+  sluice = lab.start_sluice(arguments=["--keep-state", lab.directory / "state"])
   prefix, path = prefix_of(lab, sluice)
   one = Telemetry(path)
   expect_equal(one.about["pid"], sluice.process.popen.pid, "pid")
@@ -73,9 +74,22 @@ def telemetry(lab):
     for other in others:
       expect(b'"recv_q":0' in other.socket.recv(1 << 16), "an answer to one of many")
   done = subprocess.run(["dpdk-telemetry.py", "-f", prefix], input="/sluice/workers\nquit\n", text=True,
-    capture_output=True, timeout=10, check=False, env={"DPDK_RUNTIME": "", "RUNTIME_DIRECTORY":
-    str(lab.directory), "PATH": "/usr/bin:/bin"})
+    capture_output=True, timeout=10, check=False,
+    env={"RUNTIME_DIRECTORY": str(lab.directory), "PATH": "/usr/bin:/bin"})
   expect("idle_cycles" in done.stdout, f"dpdk-telemetry.py said {done.stdout} {done.stderr}")
+
+  config = lab.config()
+  config["control"]["socket"] += "2"
+  for number, side in enumerate(("client", "server")):
+    config["ports"][side] = {"device":
+      f"net_memif{number},role=server,socket={lab.directory}/memif{number},socket-abstract=no"}
+  second = lab.start_sluice(config)
+  expect_equal(Telemetry(prefix_of(lab, second)[1]).about["pid"], second.process.popen.pid, "second pid")
+  second.stop()
+
+  sluice.process.signal(signal.SIGUSR2)
+  wait_until(lambda: sluice.process.err().count("sluice: ready:") == 2, 10, "the next process ready")
+  expect_equal(Telemetry(path).ask("/sluice/backend,echo-ipv4")["established"], 1, "after an upgrade")
 
 
 @lab_test(drivers=DRIVERS[:1], offloads=(False,))
