@@ -75,12 +75,13 @@ telemetry_ask(enum telemetry_question question, const char *parameter)
 	return answer;
 }
 
-static struct rte_tel_data *container_fill(const json_t *value);
+static struct rte_tel_data *container_fill(json_t *value);
 
 /* Adds one member; what DPDK's format has no word for becomes a string, or is left out. */
 static void
-dict_add(struct rte_tel_data *data, const char *name, const json_t *value)
+dict_add(struct rte_tel_data *data, const char *name, json_t *value)
 {
+	struct rte_tel_data *container;
 	char number[32];
 
 	switch (json_typeof(value)) {
@@ -100,7 +101,9 @@ dict_add(struct rte_tel_data *data, const char *name, const json_t *value)
 		break;
 	case JSON_OBJECT:
 	case JSON_ARRAY:
-		rte_tel_data_add_dict_container(data, name, container_fill(value), 0);
+		container = container_fill(value);
+		if (container != NULL)
+			rte_tel_data_add_dict_container(data, name, container, 0);
 		break;
 	case JSON_NULL:
 		break;
@@ -108,25 +111,23 @@ dict_add(struct rte_tel_data *data, const char *name, const json_t *value)
 }
 
 static void
-data_fill(struct rte_tel_data *data, const json_t *value)
+data_fill(struct rte_tel_data *data, json_t *value)
 {
-	const json_t *member;
-	const char *name;
-	size_t index;
-
 	if (json_is_array(value)) {
 		rte_tel_data_start_array(data, RTE_TEL_STRING_VAL);
-		json_array_foreach(value, index, member)
-				rte_tel_data_add_array_string(data, json_string_value(member));
+		for (size_t i = 0; i < json_array_size(value); i++)
+			rte_tel_data_add_array_string(
+					data, json_string_value(json_array_get(value, i)));
 		return;
 	}
 	rte_tel_data_start_dict(data);
-	json_object_foreach((json_t *)value, name, member) dict_add(data, name, member);
+	for (void *at = json_object_iter(value); at != NULL; at = json_object_iter_next(value, at))
+		dict_add(data, json_object_iter_key(at), json_object_iter_value(at));
 }
 
-/* DPDK frees it with what it is put into. */
+/* DPDK frees it with what it is put into. NULL when out of memory. */
 static struct rte_tel_data *
-container_fill(const json_t *value)
+container_fill(json_t *value)
 {
 	struct rte_tel_data *data = rte_tel_data_alloc();
 

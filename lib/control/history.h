@@ -6,7 +6,7 @@
  * minute, and adds up what else moved meanwhile.
  *
  * Memory: below 2.25 KiB per backend in use (HISTORY_SLOT_BYTES_MAX, 144 MiB with 65,535 of them),
- * and a pointer per slot that is not. Control thread only.
+ * a pointer per slot that is not, and 130 KiB of summaries of sources. Control thread only.
  */
 #ifndef SLUICE_CONTROL_HISTORY_H
 #define SLUICE_CONTROL_HISTORY_H

@@ -42,6 +42,7 @@ struct incident_slot {
 	uint64_t sums[TALLIES];
 	struct incident flood, overflow;
 };
+static_assert(sizeof(struct incident_slot) == INCIDENT_SLOT_BYTES, "said in the header");
 
 struct incidents {
 	void (*tell)(void *context, const struct event *event);
@@ -60,7 +61,6 @@ struct view {
 	struct incident_slot *past;
 	ticks_t now;
 	ticks_t time; /* since the sample before, at least 1 */
-	char name[REGISTRY_NAME_BYTES];
 	uint64_t deltas[TALLIES];
 };
 
@@ -111,7 +111,10 @@ static void
 event_for(struct event *event, const struct view *view, enum event_kind kind,
 		enum event_priority priority)
 {
-	event_begin(event, kind, priority, view->name);
+	char name[REGISTRY_NAME_BYTES];
+
+	registry_name(view->registry, view->slot, name);
+	event_begin(event, kind, priority, name);
 }
 
 static void
@@ -347,7 +350,6 @@ slot_look(struct view *view)
 		view->deltas[i] = sum - past->sums[i];
 		past->sums[i] = sum;
 	}
-	registry_name(view->registry, view->slot, view->name);
 	mode_look(view);
 	flood_look(view);
 	overflow_look(view);

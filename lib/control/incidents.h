@@ -13,8 +13,8 @@
  * A flood or an overflow has ended when it was not seen for INCIDENT_QUIET_S. What is under way
  * when a backend is removed ends unsaid.
  *
- * Memory: 160 bytes per backend in use, 16 MiB with 65,535 of them and the summaries of sources.
- *Control thread only.
+ * Memory: INCIDENT_SLOT_BYTES per backend in use (12 MiB with 65,535 of them), and a pointer per
+ *slot that is not. Control thread only.
  */
 #ifndef SLUICE_CONTROL_INCIDENTS_H
 #define SLUICE_CONTROL_INCIDENTS_H
@@ -24,6 +24,7 @@
 
 #define INCIDENT_QUIET_S 5
 #define INCIDENT_FLOOD_LEAST 100
+#define INCIDENT_SLOT_BYTES 160
 
 struct incidents;
 
