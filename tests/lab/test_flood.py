@@ -84,7 +84,7 @@ def pitfall_24_nothing_logged(lab):
     expect_equal(flood.wait(30), 0, "exit status of the flood")
   expect(sluice.counters()["received"] > 4 * FLOOD_RATE, "hardly a packet arrived")
   kinds = [line.split()[1] for line in sluice.process.err()[len(before):].splitlines()]
-  expect(len(kinds) == len(set(kinds)) and {*kinds} <= {"mode:", "flood-begins:", "flood-ends:"},
+  expect(len(kinds) <= 4 and {*kinds} <= {"mode:", "flood-begins:", "flood-ends:"},
     f"what was logged: {kinds}")
 
 
