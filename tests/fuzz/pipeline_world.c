@@ -344,6 +344,7 @@ lane_start(struct fuzz_world *w, struct lane *lane, const struct sluice_limits *
 					.inspect = &lane->box,
 					.owns = owns,
 					.hops = &w->hops,
+					.samples = &w->samples,
 					.server_mac = WORLD_MAC,
 					.hash_seed = {3, w->starts},
 					.kernel = kernel_wanted(),
@@ -363,6 +364,7 @@ fuzz_world_start(struct fuzz_world *w)
 	limits.syn_entries = w->syn_entries;
 	memset(w->shared, 0, sizeof(w->shared));
 	memset(&w->hops, 0, sizeof(w->hops));
+	memset(&w->samples, 0, offsetof(struct syn_samples, ring));
 	w->starts++;
 	for (unsigned i = 0; i < WORKERS; i++)
 		lane_start(w, &w->lanes[i], &limits);

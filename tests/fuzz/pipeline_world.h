@@ -82,6 +82,7 @@ struct fuzz_world {
 			       */
 	bool may_be_exempt;   /* a source is, or was */
 	struct hops hops;
+	struct syn_samples samples;		/* of both workers, which one thread runs */
 	uint8_t probe_syn[PKT_BUILD_BYTES_MAX]; /* the latest probe */
 	size_t probe_syn_length;
 	unsigned starts; /* of processes */
