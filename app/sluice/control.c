@@ -4,6 +4,7 @@
 
 #include <poll.h>
 #include <stdio.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -146,6 +147,21 @@ registry_open(struct control *control, const char *path, struct config *config)
 	return false;
 }
 
+/* The sibling has peers of its own, so that readers can't lock the operator out. */
+static bool
+sockets_open(struct control *control, const char *path)
+{
+	struct command_env readers = control->commands;
+	char readers_path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+
+	readers.reads_only = true;
+	snprintf(readers_path, sizeof(readers_path), "%s%s", path, CONTROL_SOCKET_READS_SUFFIX);
+	control->socket = control_socket_open(path, &control->commands);
+	if (control->socket != NULL)
+		control->readers = control_socket_open(readers_path, &readers);
+	return control->readers != NULL;
+}
+
 bool
 control_open(struct control *control, const char *path, struct config *config)
 {
@@ -167,14 +183,14 @@ control_open(struct control *control, const char *path, struct config *config)
 			.reloading = reloading,
 	};
 	telemetry_open(&control->commands);
-	control->socket = control_socket_open(config->control_socket, &control->commands);
-	return control->socket != NULL;
+	return sockets_open(control, config->control_socket);
 }
 
 void
 control_close(struct control *control)
 {
 	telemetry_close();
+	control_socket_close(control->readers);
 	control_socket_close(control->socket);
 	incidents_free(control->incidents);
 	history_free(control->history);
@@ -237,12 +253,13 @@ static bool
 serve(struct control *control, uint64_t until)
 {
 	const uint64_t before = monotonic_ms();
-	struct pollfd fds[2 + CONTROL_SOCKET_FDS] = {{.fd = control->signals, .events = POLLIN},
+	struct pollfd fds[2 + 2 * CONTROL_SOCKET_FDS] = {{.fd = control->signals, .events = POLLIN},
 			{.fd = telemetry_fd(), .events = POLLIN}};
 	const unsigned count = control_socket_fds(control->socket, &fds[2]);
+	const unsigned readers_count = control_socket_fds(control->readers, &fds[2 + count]);
 
 	/* Interrupted or failed: nothing is ready, and the round is a short one. */
-	if (poll(fds, 2 + count, until > before ? (int)(until - before) : 0) < 0)
+	if (poll(fds, 2 + count + readers_count, until > before ? (int)(until - before) : 0) < 0)
 		return true;
 	if (fds[0].revents != 0 && !signals_serve(control))
 		return false;
@@ -250,6 +267,8 @@ serve(struct control *control, uint64_t until)
 		telemetry_serve(workers_now(control->workers));
 	control_socket_serve(control->socket, &fds[2], count, workers_now(control->workers),
 			monotonic_ms());
+	control_socket_serve(control->readers, &fds[2 + count], readers_count,
+			workers_now(control->workers), monotonic_ms());
 	return true;
 }
 
@@ -264,6 +283,7 @@ watch(struct control *control)
 	incidents_sample(control->incidents, control->history, &control->registry, now);
 	log_tick(&control->log, now);
 	control_socket_watch(control->socket);
+	control_socket_watch(control->readers);
 	for (unsigned side = 0; side < SIDE_COUNT; side++)
 		if (!port_watch(&control->ports[side]))
 			return false;

@@ -32,6 +32,7 @@ struct control {
 	struct incidents *incidents;
 	struct log log;
 	struct control_socket *socket;
+	struct control_socket *readers; /**< the sibling that only reads */
 	uint64_t alive_interval_ms; /**< the service manager wants to hear of us; 0: it does not */
 	bool all_work;		    /**< no worker is known to stand still */
 	bool was_ready;		    /**< said so */

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +46,7 @@ struct control_socket {
 	struct sockaddr_un address;
 	dev_t device; /* of the file we made */
 	ino_t inode;
+	gid_t group;	   /* of the file; -1: the process's own */
 	char problem[256]; /* why the file could not be made again, as said last; empty: it is there
 			    */
 	int fd;
@@ -117,19 +119,23 @@ file_clear(struct control_socket *server)
 	return refuse(server, "can't replace the file left there: %s", strerror(errno));
 }
 
-/* bind() gives the file the mode of the socket's own inode, so it never has another. What the
- * server had before stays as it is until all went well. */
+/* bind() gives the file the mode of the socket's own inode, so it never allows more; the
+ * process's umask may take from that, which chmod() gives back. What the server had before stays as
+ * it is until all went well. */
 static bool
 listen_at(struct control_socket *server)
 {
 	const struct sockaddr_un *address = &server->address;
 	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	const mode_t mode = server->env.reads_only ? 0660 : 0600;
 	bool is_bound = false;
 	struct stat file;
 
-	if (fd >= 0 && fchmod(fd, 0600) == 0)
+	if (fd >= 0 && fchmod(fd, mode) == 0)
 		is_bound = bind(fd, (const struct sockaddr *)address, sizeof(*address)) == 0;
-	if (is_bound && lstat(address->sun_path, &file) == 0 && listen(fd, BACKLOG) == 0) {
+	if (is_bound && lchown(address->sun_path, (uid_t)-1, server->group) == 0 &&
+			chmod(address->sun_path, mode) == 0 &&
+			lstat(address->sun_path, &file) == 0 && listen(fd, BACKLOG) == 0) {
 		if (server->fd >= 0)
 			close(server->fd);
 		server->fd = fd;
@@ -160,6 +166,14 @@ file_is_ours(const struct control_socket *server)
 	       file.st_dev == server->device && file.st_ino == server->inode;
 }
 
+static gid_t
+readers_group(const struct command_env *env)
+{
+	const struct group *group = env->reads_only ? getgrnam(CONTROL_SOCKET_READS_GROUP) : NULL;
+
+	return group != NULL ? group->gr_gid : (gid_t)-1;
+}
+
 struct control_socket *
 control_socket_open(const char *path, const struct command_env *env)
 {
@@ -169,8 +183,10 @@ control_socket_open(const char *path, const struct command_env *env)
 		say("out of memory");
 		return NULL;
 	}
-	*server = (struct control_socket){
-			.env = *env, .address = {.sun_family = AF_UNIX}, .fd = -1};
+	*server = (struct control_socket){.env = *env,
+			.address = {.sun_family = AF_UNIX},
+			.group = readers_group(env),
+			.fd = -1};
 	if (strlen(path) >= sizeof(server->address.sun_path)) {
 		say("control.socket: %s: path too long", path);
 		free(server);

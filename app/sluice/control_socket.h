@@ -16,9 +16,15 @@
 
 struct control_socket;
 
+/** What the path of the socket that only reads has behind that of the other. */
+#define CONTROL_SOCKET_READS_SUFFIX ".ro"
+/** The group that may use it, where there is one of that name; else it is the process's own. */
+#define CONTROL_SOCKET_READS_GROUP "sluice"
+
 /**
- * Listens at path (mode 0600; its folder is made if missing). A socket file that nobody listens on
- * is replaced; one that somebody does, or a file that is no socket, is refused. NULL: already said.
+ * Listens at path (mode 0600, or 0660 when env->reads_only; its folder is made if missing). A
+ * socket file that nobody listens on is replaced; one that somebody does, or a file that is no
+ * socket, is refused. NULL: already said.
  */
 struct control_socket *control_socket_open(const char *path, const struct command_env *env);
 

@@ -14,26 +14,32 @@
 
 #define KEYS_MAX 6
 
+enum command_kind {
+	COMMAND_READS, /* what workers and control thread have in memory */
+	COMMAND_ACTS,  /* changes something, or reads files */
+};
+
 static const struct command {
 	const char *name;
 	command_function *run;
+	enum command_kind kind;
 	const char *keys[KEYS_MAX]; /* besides version and command; ended by NULL */
 } commands[] = {
-		{"ping", command_ping, {NULL}},
-		{"ss", command_ss, {"backend", NULL}},
-		{"syn-recv", command_syn_recv,
+		{"ping", command_ping, COMMAND_READS, {NULL}},
+		{"ss", command_ss, COMMAND_READS, {"backend", NULL}},
+		{"syn-recv", command_syn_recv, COMMAND_READS,
 				{"backend", "client", "state", "limit", "cursor", NULL}},
-		{"established", command_established,
+		{"established", command_established, COMMAND_READS,
 				{"backend", "client", "state", "limit", "cursor", NULL}},
-		{"profile", command_profile, {"backend", "limit", "cursor", NULL}},
-		{"netstat", command_netstat, {"backend", NULL}},
-		{"stats", command_stats, {NULL}},
-		{"explain", command_explain, {"client", "backend", "vlan", NULL}},
-		{"doctor", command_doctor, {NULL}},
-		{"set", command_set, {"backend", "key", "value", NULL}},
-		{"reload", command_reload, {"drain_deadline_s", NULL}},
-		{"check", command_check, {NULL}},
-		{"flush", command_flush, {"backend", NULL}},
+		{"profile", command_profile, COMMAND_READS, {"backend", "limit", "cursor", NULL}},
+		{"netstat", command_netstat, COMMAND_READS, {"backend", NULL}},
+		{"stats", command_stats, COMMAND_READS, {NULL}},
+		{"explain", command_explain, COMMAND_READS, {"client", "backend", "vlan", NULL}},
+		{"doctor", command_doctor, COMMAND_READS, {NULL}},
+		{"set", command_set, COMMAND_ACTS, {"backend", "key", "value", NULL}},
+		{"reload", command_reload, COMMAND_ACTS, {"drain_deadline_s", NULL}},
+		{"check", command_check, COMMAND_ACTS, {NULL}},
+		{"flush", command_flush, COMMAND_ACTS, {"backend", NULL}},
 };
 
 static json_t *
@@ -111,9 +117,14 @@ request_run(struct request *request)
 			!request_string(request, "command", true, &name))
 		return NULL;
 	for (size_t i = 0; i < ARRAY_COUNT(commands); i++) {
-		if (strcmp(commands[i].name, name) == 0)
-			return keys_are_known(request, &commands[i]) ? commands[i].run(request)
-								     : NULL;
+		const struct command *command = &commands[i];
+
+		if (strcmp(command->name, name) != 0)
+			continue;
+		if (command->kind == COMMAND_ACTS && request->env->reads_only)
+			return request_refuse(request,
+					"\"%s\" is not for this socket, which only reads", name);
+		return keys_are_known(request, command) ? command->run(request) : NULL;
 	}
 	return refuse_unknown(request, name);
 }

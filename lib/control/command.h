@@ -19,6 +19,7 @@ struct command_env {
 	void *context;
 	struct registry *registry;
 	struct history *history;
+	bool reads_only; /**< commands that change something, or read files, are refused */
 	/** What only the appliance knows, as an object ("ports", "mbufs", "steered"): a new
 	 * reference, or NULL. May itself be NULL. */
 	json_t *(*appliance)(void *context);

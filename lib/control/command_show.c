@@ -54,6 +54,18 @@ waits_json(const struct request *request, const struct slot *slot)
 			(double)waits_mean(&waits) / 1e3, "count", (json_int_t)waits.count);
 }
 
+/* Waits since the start, for those who take differences themselves. */
+static json_t *
+waits_total_json(const struct backend_counters *counters)
+{
+	json_t *buckets = json_array();
+
+	for (unsigned i = 0; i < WAIT_BUCKETS; i++)
+		json_array_append_new(buckets, json_integer((json_int_t)counters->wait[i]));
+	return json_pack("{s:I, s:I, s:o}", "first_us", (json_int_t)(UINT64_C(1) << WAIT_SHIFT),
+			"sum_us", (json_int_t)counters->wait_us, "buckets", buckets);
+}
+
 static json_t *
 drain_left_json(const struct slot *slot, ticks_t now)
 {
@@ -77,7 +89,7 @@ listener_json(const struct request *request, const struct slot *slot)
 	registry_counters(registry, slot, &counters);
 	endpoint_write(&config->address, config->family, config->port, local);
 	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:i, s:I, s:I, s:o, "
-			 "s:o}",
+			 "s:o, s:o}",
 			"backend", name, "state", slot->use == SLOT_DRAINING ? "DRAIN" : "LISTEN",
 			"local", local, "recv_q", (json_int_t)load.accept, "send_q",
 			(json_int_t)backend_config_accept_limit(config), "syn_recv",
@@ -88,7 +100,8 @@ listener_json(const struct request *request, const struct slot *slot)
 			"tcp_syncookies", config->tcp_syncookies, "established",
 			(json_int_t)counters.values[COUNTER_CurrEstab], "connections",
 			(json_int_t)counters.connections, "waiting_ms", waits_json(request, slot),
-			"drain_left_s", drain_left_json(slot, request->now));
+			"waits", waits_total_json(&counters), "drain_left_s",
+			drain_left_json(slot, request->now));
 }
 
 json_t *

@@ -14,11 +14,11 @@
 
 #define AT(type, member) .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
 
-#define SOCKET_PATH_BYTES 107 /* sun_path without its NUL */
+#define SOCKET_PATH_BYTES 104 /* sun_path without its NUL, and without the ".ro" of the sibling */
 #define FILE_PATH_BYTES 4095  /* PATH_MAX without its NUL */
 #define DEVICE_BYTES 1023
 
-static_assert(sizeof(((struct sockaddr_un *)0)->sun_path) == SOCKET_PATH_BYTES + 1,
+static_assert(sizeof(((struct sockaddr_un *)0)->sun_path) == SOCKET_PATH_BYTES + 4,
 		"control.socket must fit unix(7)");
 static_assert(CONFIG_CHECKSUM_AUTO == 0 && CONFIG_CHECKSUM_STRICT == 1 &&
 				CONFIG_CHECKSUM_PARTIAL == 2,

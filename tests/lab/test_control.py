@@ -168,13 +168,20 @@ def socket_file(lab):
   mode = os.stat(path).st_mode
   expect(stat.S_ISSOCK(mode), f"{path} is no socket")
   expect_equal(stat.S_IMODE(mode), 0o600, "mode of the socket")
+  mode = os.stat(f"{path}.ro").st_mode
+  expect_equal(stat.S_IMODE(mode), 0o660, "mode of the socket that only reads")
+  with control.Peer(f"{path}.ro") as peer:
+    expect(peer.ask("ping"), "the socket that only reads does not answer")
+    peer.send(b'{"command": "reload"}\n')
+    expect(not peer.line()["ok"], "the socket that only reads lets reload")
   second = Sluice(lab, config, check_end=False)
   expect(not second.wait_ready(), "a second Sluice started on the same socket")
   expect_equal(second.process.wait(5), 1, "exit status of the second")
   expect(path in second.process.err(), f"the message names no socket:\n{second.process.err()}")
   expect(control.ask(sluice, "ping"), "the first is not answering any more")
   sluice.stop()
-  expect(not os.path.exists(path), "the socket is still there after the end")
+  for left in (path, f"{path}.ro"):
+    expect(not os.path.exists(left), f"{left} is still there after the end")
   stale = socket.socket(socket.AF_UNIX)
   stale.bind(path)
   stale.close()

@@ -100,7 +100,7 @@ static void
 test_ss(void **state)
 {
 	struct desk desk = desk_open();
-	const json_t *list, *web;
+	const json_t *list, *web, *waits, *buckets;
 
 	(void)state;
 	desk.world->shared[0].accept = 5;
@@ -118,6 +118,13 @@ test_ss(void **state)
 	assert_string_equal(text_at(web, "state"), "LISTEN");
 	assert_string_equal(text_at(web, "local"), "10.0.0.2:80");
 	assert_int_equal(number_at(web, "recv_q"), 5);
+	waits = json_object_get(web, "waits");
+	buckets = json_object_get(waits, "buckets");
+	assert_int_equal(number_at(waits, "first_us"), 256);
+	assert_int_equal(number_at(waits, "sum_us"), 30000);
+	assert_int_equal(json_array_size(buckets), WAIT_BUCKETS);
+	assert_int_equal(json_integer_value(json_array_get(buckets, wait_bucket(3000))), 10);
+	assert_int_equal(json_integer_value(json_array_get(buckets, 0)), 0);
 	assert_int_equal(number_at(web, "send_q"), 4096);
 	assert_int_equal(number_at(web, "syn_recv"), 9);
 	assert_int_equal(number_at(web, "syn_recv_max"), 4097);
@@ -356,6 +363,46 @@ test_out_of_memory(void **state)
 	desk_close(&desk);
 }
 
+/* 9. Whoever may only read gets no further than that; what changes nothing is as ever. */
+static void
+test_reads_only(void **state)
+{
+	static const struct {
+		const char *request;
+		bool reads;
+	} cases[] = {
+			{"{'command': 'ping'}", true},
+			{"{'command': 'ss'}", true},
+			{"{'command': 'syn-recv'}", true},
+			{"{'command': 'established'}", true},
+			{"{'command': 'profile'}", true},
+			{"{'command': 'netstat'}", true},
+			{"{'command': 'stats'}", true},
+			{"{'command': 'explain', 'client': '10.0.0.1:1', 'backend': 'web'}", true},
+			{"{'command': 'doctor'}", true},
+			{"{'command': 'set', 'backend': 'web', 'key': 'backlog', 'value': 9}",
+					false},
+			{"{'command': 'reload'}", false},
+			{"{'command': 'check'}", false},
+			{"{'command': 'flush', 'backend': 'web'}", false},
+	};
+	struct desk desk = desk_open();
+
+	(void)state;
+	desk.env.reads_only = true;
+	for (unsigned i = 0; i < ARRAY_COUNT(cases); i++) {
+		if (cases[i].reads)
+			desk_result(&desk, cases[i].request);
+		else
+			desk_expect_refused(&desk, cases[i].request, "only reads");
+	}
+	assert_int_equal(desk.env.registry->generation, 1);
+	desk.env.reads_only = false;
+	for (unsigned i = 0; i < ARRAY_COUNT(cases); i++)
+		desk_result(&desk, cases[i].request);
+	desk_close(&desk);
+}
+
 int
 main(void)
 {
@@ -368,6 +415,7 @@ main(void)
 			cmocka_unit_test(test_set),
 			cmocka_unit_test(test_reload_check_flush),
 			cmocka_unit_test(test_counters),
+			cmocka_unit_test(test_reads_only),
 			cmocka_unit_test(test_out_of_memory),
 	};
 

@@ -241,10 +241,10 @@ static const struct bad key_cases[] = {
 		{40, WITH("'control': {'cpu': 1024, 'socket': ''}"),
 				{"f:2: control.cpu: out of range (value 1024; allowed 0..1023)",
 						"f:2: control.socket: empty (value ''; allowed "
-						"1..107 bytes)"}},
+						"1..104 bytes)"}},
 		{41, WITH("'control': {'socket': '/" X50 X50 X10 "'}"),
 				{"f:2: control.socket: too long (value '/" X10 X10 X10 X10
-				 "xxx...; allowed 1..107 bytes)"}},
+				 "xxx...; allowed 1..104 bytes)"}},
 		{42, WITH("'keys': {'secret_file': ''}"),
 				{"f:2: keys.secret_file: empty (value ''; allowed 1..4095 "
 				 "bytes)"}},

@@ -478,6 +478,33 @@ test_file_taken(void **state)
 	place_free(place);
 }
 
+/* 13. The socket that only reads: open to its group, and closed to what changes anything. */
+static void
+test_readers(void **state)
+{
+	struct place *place = place_new();
+	char text[4096];
+	struct stat file;
+	int fd;
+
+	(void)state;
+	control_socket_close(place->server);
+	place->env.reads_only = true;
+	place->server = control_socket_open(place->path, &place->env);
+	assert_non_null(place->server);
+	assert_int_equal(lstat(place->path, &file), 0);
+	assert_int_equal(file.st_mode & 07777, 0660);
+	fd = dial(place);
+	put(fd, PING);
+	serve(place);
+	assert_non_null(strstr(get(fd, text, sizeof(text)), "\"ok\":true"));
+	put(fd, "{\"command\": \"reload\"}\n");
+	serve(place);
+	assert_non_null(strstr(get(fd, text, sizeof(text)), "only reads"));
+	close(fd);
+	place_free(place);
+}
+
 int
 main(void)
 {
@@ -494,6 +521,7 @@ main(void)
 			cmocka_unit_test(test_file_replaced),
 			cmocka_unit_test(test_file_gone),
 			cmocka_unit_test(test_file_taken),
+			cmocka_unit_test(test_readers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
