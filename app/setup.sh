@@ -13,7 +13,7 @@ fi
 
 # Packages that every build needs; Debian 12's names.
 build_packages=(gcc libc6-dev linux-libc-dev meson ninja-build pkg-config libdpdk-dev libnuma-dev
-  libjansson-dev libcmocka-dev libsystemd-dev)
+  libjansson-dev libcmocka-dev libmicrohttpd-dev libsystemd-dev)
 
 die() {
   printf '%s%s: %s%s\n' "$red" "$(basename "$0")" "$*" "$plain" >&2

@@ -96,7 +96,7 @@ connect_hint(int error)
 	case ECONNREFUSED:
 		return "; is sluice running? --socket names another socket";
 	case EACCES:
-		return "; only its owner may speak to the appliance, try sudo";
+		return "; only its owner and group may speak to the appliance, try sudo";
 	default:
 		return "";
 	}

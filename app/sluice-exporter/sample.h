@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One look at the appliance: what it answers to four commands in a row (lib/control/README.md). */
+#ifndef SLUICE_EXPORTER_SAMPLE_H
+#define SLUICE_EXPORTER_SAMPLE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../sluicectl/connection.h"
+
+/** Results of the commands of these names. */
+struct sample {
+	json_t *ping, *ss, *stats, *doctor; /**< all owned, or all NULL */
+	int64_t at_ms;			    /**< monotonic: when stats had come */
+	int64_t took_ms;		    /**< asking for all of it */
+};
+
+enum sample_outcome {
+	SAMPLE_TAKEN,
+	SAMPLE_FAILED, /**< problem says why */
+	SAMPLE_WOKEN,  /**< the connection's wake_fd became readable first */
+};
+
+/** Asks the appliance. The sample is to be given to sample_free() in any case. */
+enum sample_outcome sample_take(struct sample *sample, struct connection *connection, char *problem,
+		size_t problem_size);
+
+void sample_free(struct sample *sample);
+
+static inline bool
+sample_is_taken(const struct sample *sample)
+{
+	return sample->ping != NULL;
+}
+
+/** The integer at a key of an object; 0 when there is none. */
+int64_t count_at(const json_t *object, const char *key);
+
+/** How much the counter at a key grew per second from before to now, both objects of counters;
+ * 0 when it did not, was not there before, or began again. */
+double rate_at(const json_t *now, const json_t *before, const char *key, double seconds);
+
+/** CLOCK_MONOTONIC. */
+int64_t sample_clock_ms(void);
+
+#endif
