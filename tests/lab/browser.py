@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import time
 
-from lab import Failure, expect
+from lab import Failure, expect, wait_until
 
 TIMEOUT_S = 30
 ARGUMENTS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars",
@@ -20,7 +20,7 @@ ARGUMENTS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run"
 class Browser:
   """One page. messages: what it wrote to its console, and what went wrong in it."""
 
-  def __init__(self, directory, host=None, log=None):
+  def __init__(self, directory, host=None):
     self.directory = directory / "chromium"
     self.number = 0
     self.received = b""
@@ -37,9 +37,9 @@ class Browser:
       os.dup2(high_in, 3)
       os.dup2(high_out, 4)
 
-    with open(log or directory / "chromium.log", "wb") as errors:
-      self.popen = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors,
-        preexec_fn=prepare, pass_fds=(3, 4), start_new_session=True)
+    # It complains of a missing desktop at length.
+    self.popen = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+      stderr=subprocess.DEVNULL, preexec_fn=prepare, pass_fds=(3, 4), start_new_session=True)
     os.close(theirs_in)
     os.close(theirs_out)
     self.session = None
@@ -85,7 +85,10 @@ class Browser:
       self.messages.append(f"{parameters['entry']['text']} {parameters['entry'].get('url', '')}")
 
   def open(self, url):
+    """Returns when the page and its scripts are there."""
     self.call("Page.navigate", url=url)
+    wait_until(lambda: self.evaluate(
+      f"location.href === {json.dumps(url)} && document.readyState === 'complete'"), 20, f"{url} loaded")
 
   def evaluate(self, expression):
     """The value of a JavaScript expression, waited for if it is a promise."""
@@ -99,9 +102,9 @@ class Browser:
     self.call("Emulation.setEmulatedMedia", features=[
       {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
 
-  def screenshot(self, path):
-    """The whole page as PNG."""
-    picture = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)
+  def screenshot(self, path, whole=True):
+    """The page as PNG, also what is beyond the window's edge."""
+    picture = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
     path.write_bytes(base64.b64decode(picture["data"]))
 
   def close(self):

@@ -17,6 +17,7 @@ const $ = (id) => document.getElementById(id);
 let points = [], texts = {}, status = null, cursor = null, windowSeconds = 300;
 let heardAt = 0, movedAt = 0, announced = "", failures = 0;
 const overflowed = new Map(); // backend -> when it was last seen to overflow
+const totals = new Map();     // backend -> its overflows as last seen
 const charts = [];
 let dropsChart, dropsList, newest;
 
@@ -131,24 +132,41 @@ function tableDraw(end) {
 
 // --- what the doctor says
 
+// Builds a finding without the words that change every second: a button or a fold would lose the focus.
 function findingDraw(parent, finding) {
-  const box = make("article", "finding", parent);
+  const box = make("article", "finding", parent), command = finding.cure?.command;
   const title = make("h3", "", box);
   make("span", `tag ${finding.severity}`, title, finding.severity);
   title.append(` ${finding.backend ?? "the appliance"}: ${finding.cause.replaceAll("-", " ")}`);
-  make("p", "quiet", box, `for ${ago(finding.since_s).replace("now", "a second").replace(" ago", "")}` + (finding.clients
-    ? `, ${short(finding.clients)} tries of clients; they saw a ${finding.clients_saw}` : ""));
-  for (const sentence of finding.text ?? []) make("p", "", box, sentence);
-  const command = finding.cure?.command;
-  if (!command) return;
-  const cure = make("div", "cure", box);
-  make("code", "", cure, command);
-  if (!navigator.clipboard) return;
-  const copy = make("button", "", cure, "Copy");
+  make("p", "quiet", box);
+  make("p", "", box);
+  if (command) {
+    const cure = make("div", "cure", box);
+    make("code", "", cure, command);
+    if (navigator.clipboard) copyMake(cure, command);
+  }
+  const fold = make("details", "", box);
+  make("summary", "", fold, "How it comes to that");
+  make("div", "why", fold);
+}
+
+function copyMake(parent, command) {
+  const copy = make("button", "", parent, "Copy");
   copy.type = "button";
   copy.setAttribute("aria-label", `Copy the command ${command}`);
   copy.addEventListener("click", () => navigator.clipboard.writeText(command).then(
     () => { copy.textContent = "Copied"; }, () => { copy.textContent = "Not allowed"; }));
+}
+
+// The words, into the place that was built for them.
+function findingFill(box, finding) {
+  const [first, ...rest] = finding.text ?? [], [since, said] = box.querySelectorAll(":scope > p");
+  since.textContent = `for ${ago(finding.since_s).replace("now", "a second").replace(" ago", "")}` +
+    (finding.clients ? `, ${short(finding.clients)} tries of clients; they saw a ${finding.clients_saw}` : "");
+  said.textContent = first ?? "";
+  const why = rest.filter((sentence) => !sentence.startsWith("Cure: "));
+  box.querySelector("details").hidden = why.length === 0;
+  redraw(box.querySelector(".why"), why, (parent) => why.forEach((sentence) => make("p", "", parent, sentence)));
 }
 
 function healthDraw() {
@@ -162,13 +180,14 @@ function healthDraw() {
   const verdict = down ? "The appliance does not answer" : words.length ? words.join(", ") : "Nothing is wrong";
   $("health-title").textContent = verdict;
   $("health").dataset.level = down || outages ? "outage" : warnings ? "warning" : "good";
-  // Times move on; who has the page read aloud wants to hear of new things only.
-  redraw($("findings"), down ? null : findings, (box) => {
+  const shape = findings.map((one) => [one.backend, one.cause, one.severity, one.cure?.command]);
+  redraw($("findings"), down ? null : [shape, total], (box) => {
     if (down) return;
     if (!findings.length) make("p", "quiet", box, "No client was lost in the last minute, and no queue overflowed.");
     for (const finding of findings) findingDraw(box, finding);
     if (total > findings.length) make("p", "quiet", box, `and ${total - findings.length} more: sluicectl doctor`);
   });
+  if (!down) document.querySelectorAll(".finding").forEach((box, i) => findingFill(box, findings[i]));
   return verdict;
 }
 
@@ -191,7 +210,9 @@ function meterDraw(parent, label, used, limit, options) {
 
 function backendDraw(parent, row) {
   const now = Date.now();
-  if (row.overflows > 0) overflowed.set(row.backend, now);
+  // The total, too: what overflowed between two of our questions must not be missed.
+  if (row.overflows > 0 || row.overflows_total > (totals.get(row.backend) ?? Infinity)) overflowed.set(row.backend, now);
+  totals.set(row.backend, row.overflows_total);
   const over = now - (overflowed.get(row.backend) ?? -LINGER_MS) < LINGER_MS;
   const box = make("div", "backend", parent);
   const who = make("div", "who", box);
@@ -277,7 +298,8 @@ function draw() {
     configurationDraw();
   }
   chartsDraw();
-  const seen = status.appliance ? ` What is shown was seen ${ago(status.age_s)}.` : "";
+  const seen = !status.appliance ? "" : status.age_s < 1.5 ? " What is shown is from just before."
+    : ` What is shown is from ${ago(status.age_s)}.`;
   stateShow(status.state, status.state === "live" ? "" : `${status.problem}.${seen} Trying again every second.`);
   announce([verdict, ...(over.length ? [`Accept ring overflows: ${over.join(", ")}`] : [])].join(". "));
 }
