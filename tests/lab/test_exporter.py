@@ -74,7 +74,7 @@ def status_page(lab):
   (BUILD / "pages").mkdir(exist_ok=True)
   config = small_config(lab)
   sluice = lab.start_sluice(config)
-  start(lab, sluice)
+  exporter = start(lab, sluice)
 
   def state():
     return browser.evaluate("document.body.dataset.state")
@@ -120,6 +120,8 @@ def status_page(lab):
     lab.start_sluice(config)
     wait_until(lambda: state() == "live", 8, "the page is live again")
     expect_equal(browser.messages, [], "what the page wrote to its console")
+    exporter.end()
+    wait_until(lambda: state() == "unreachable", 5, "the page says that the exporter is gone")
 
 
 def start_prometheus(lab):
