@@ -100,7 +100,7 @@ function chartsDraw() {
   }
   dropsChart.draw(points, end, secondsShown(), cursor);
   const series = dropSeries();
-  redraw(dropsList, series.map((one) => [one.name, point && !point.gap ? short(one.of(point)) : "–"]), (list) => {
+  redraw(dropsList, [points.some((one) => !one.gap), ...series.map((one) => [one.name, point && !point.gap ? short(one.of(point)) : "–"])], (list) => {
     for (const one of series) {
       const item = make("li", "", list);
       item.style.setProperty("--hue", `var(${one.hue})`);
@@ -109,8 +109,9 @@ function chartsDraw() {
       if (texts[one.name]) make("small", "", name, texts[one.name]);
       make("b", "", item, point && !point.gap ? `${short(one.of(point))}/s` : "–");
     }
-    if (!series.length) make("li", "quiet", list).textContent = "Nothing was dropped in this time.";
+    if (!series.length) make("li", "quiet", list, points.some((one) => !one.gap) ? "Nothing was dropped in this time." : "Nothing is known yet.");
   });
+  $("gaps").hidden = document.querySelector(".gap") === null;
   if ($("table").open) tableDraw(end);
 }
 
