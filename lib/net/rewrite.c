@@ -6,17 +6,10 @@
  */
 #include "net/rewrite.h"
 
-#include "net/bytes.h"
-#include "net/csum.h"
-
 #define IP4_DONT_FRAGMENT 0x4000
 
 #define OPTION_NOP 1
 #define TIMESTAMP_BYTES 10
-#define TIMESTAMP_TSVAL_AT 2
-#define TIMESTAMP_TSECR_AT 6
-#define SACK_HEAD_BYTES 2
-#define SACK_BLOCK_BYTES 8
 #define SACK_EDGE_BYTES 4
 
 static unsigned
@@ -198,16 +191,16 @@ edit_timestamp(struct edit *edit, const struct pkt *pkt, const struct rewrite *r
 		edit_strip(edit, offset, TIMESTAMP_BYTES);
 		return;
 	}
-	edit_add32(edit, offset + TIMESTAMP_TSVAL_AT, rewrite->tsval_add);
+	edit_add32(edit, offset + TCP_OPT_TSVAL_AT, rewrite->tsval_add);
 	if (pkt->flags & TCP_ACK)
-		edit_add32(edit, offset + TIMESTAMP_TSECR_AT, rewrite->tsecr_add);
+		edit_add32(edit, offset + TCP_OPT_TSECR_AT, rewrite->tsecr_add);
 }
 
 static void
 edit_sack(struct edit *edit, const struct pkt *pkt, const struct rewrite *rewrite)
 {
 	unsigned offset = (unsigned)TCP_BYTES_MIN + pkt->opt.sack_offset;
-	unsigned length = SACK_HEAD_BYTES + pkt->opt.sack_blocks * SACK_BLOCK_BYTES;
+	unsigned length = TCP_OPT_SACK_EDGES_AT + pkt->opt.sack_blocks * TCP_OPT_SACK_BLOCK_BYTES;
 	unsigned at;
 
 	if (rewrite->strip_sack) {
@@ -216,11 +209,11 @@ edit_sack(struct edit *edit, const struct pkt *pkt, const struct rewrite *rewrit
 	}
 	if (!(pkt->flags & TCP_ACK))
 		return;
-	for (at = SACK_HEAD_BYTES; at < length; at += SACK_EDGE_BYTES)
+	for (at = TCP_OPT_SACK_EDGES_AT; at < length; at += SACK_EDGE_BYTES)
 		edit_add32(edit, offset + at, rewrite->ack_add);
 }
 
-static void
+void
 rewrite_any(struct pkt *pkt, const struct rewrite *rewrite)
 {
 	struct edit edit = {.tcp = pkt->data + pkt->l4_offset};
@@ -237,66 +230,6 @@ rewrite_any(struct pkt *pkt, const struct rewrite *rewrite)
 		edit_sack(&edit, pkt, rewrite);
 	if (edit.diff != 0)
 		store_raw16(check, csum_apply(load_raw16(check), edit.diff));
-}
-
-/* One number at an even offset, and the difference it makes. */
-static inline uint64_t
-even_add32(uint64_t diff, uint8_t *at, uint32_t add)
-{
-	uint32_t old_be = load_raw32(at), new_be = htobe32(be32toh(old_be) + add);
-
-	store_raw32(at, new_be);
-	return csum_diff32(diff, old_be, new_be);
-}
-
-/* An ACK whose options stand at even offsets and stay: nearly every segment. What does not change
- * must make no difference, so that a checksum of 0xffff stays as it is. */
-static inline void
-rewrite_even(struct pkt *pkt, const struct rewrite *rewrite)
-{
-	uint8_t *tcp = pkt->data + pkt->l4_offset;
-	uint8_t *timestamp = tcp + TCP_BYTES_MIN + pkt->opt.timestamp_offset;
-	uint8_t *edge = tcp + TCP_BYTES_MIN + pkt->opt.sack_offset + SACK_HEAD_BYTES;
-	const uint8_t *edges_end = edge + pkt->opt.sack_blocks * SACK_BLOCK_BYTES;
-	uint64_t diff = 0;
-
-	if (rewrite->seq_add != 0)
-		diff = even_add32(diff, tcp + TCP_SEQ_AT, rewrite->seq_add);
-	if (rewrite->window != pkt->window) {
-		store_be16(tcp + TCP_WINDOW_AT, rewrite->window);
-		diff = csum_diff16(diff, htobe16(pkt->window), htobe16(rewrite->window));
-	}
-	if (pkt->opt.has_timestamp && rewrite->tsval_add != 0)
-		diff = even_add32(diff, timestamp + TIMESTAMP_TSVAL_AT, rewrite->tsval_add);
-	if (pkt->opt.has_timestamp && rewrite->tsecr_add != 0)
-		diff = even_add32(diff, timestamp + TIMESTAMP_TSECR_AT, rewrite->tsecr_add);
-	if (rewrite->ack_add != 0) {
-		diff = even_add32(diff, tcp + TCP_ACK_AT, rewrite->ack_add);
-		for (; edge < edges_end; edge += SACK_EDGE_BYTES)
-			diff = even_add32(diff, edge, rewrite->ack_add);
-	}
-	if (diff != 0)
-		store_raw16(tcp + TCP_CHECKSUM_AT,
-				csum_apply(load_raw16(tcp + TCP_CHECKSUM_AT), diff));
-}
-
-static inline bool
-is_even(const struct pkt *pkt, const struct rewrite *rewrite)
-{
-	unsigned odd = (pkt->opt.timestamp_offset & pkt->opt.has_timestamp) |
-		       (pkt->opt.sack_offset & (pkt->opt.sack_blocks > 0));
-
-	return pkt->flags & TCP_ACK && odd == 0 && !rewrite->strip_timestamp &&
-	       !rewrite->strip_sack;
-}
-
-void
-rewrite_segment(struct pkt *pkt, const struct rewrite *rewrite)
-{
-	if (LIKELY(is_even(pkt, rewrite)))
-		rewrite_even(pkt, rewrite);
-	else
-		rewrite_any(pkt, rewrite);
 }
 
 void

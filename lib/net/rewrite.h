@@ -7,6 +7,8 @@
 #ifndef SLUICE_NET_REWRITE_H
 #define SLUICE_NET_REWRITE_H
 
+#include "net/bytes.h"
+#include "net/csum.h"
 #include "net/pkt.h"
 
 #define ETHER_ADDR_BYTES 6
@@ -77,12 +79,83 @@ struct rewrite {
 	bool strip_sack;      /**< the same for SACK blocks */
 };
 
+/** rewrite_segment() for what is rare: options at odd offsets or overwritten, no ACK. Right for
+ * all. */
+void rewrite_any(struct pkt *pkt, const struct rewrite *rewrite);
+
+/** An ACK whose options stand at even offsets and stay: nearly every segment. */
+static inline bool
+rewrite_is_even(const struct pkt *pkt, const struct rewrite *rewrite)
+{
+	return ((pkt->opt.timestamp_offset | pkt->opt.sack_offset) & 1) == 0 &&
+	       pkt->flags & TCP_ACK && !(rewrite->strip_timestamp | rewrite->strip_sack);
+}
+
+/*
+ * Writes old + add. Returns the difference that makes in a sum of 16-bit words, host order: 2^32 is
+ * 1 there, so a wrap takes one away. It is 0 only if old + add and old have the same sum.
+ */
+static inline uint64_t
+rewrite_add32(uint8_t *at, uint32_t old, uint32_t add)
+{
+	uint32_t new = old + add;
+
+	store_be32(at, new);
+	return (uint64_t)add - (new < old);
+}
+
+/**
+ * rewrite_segment() for what rewrite_is_even(): one running difference in host order, applied once.
+ * What does not change makes no difference, so that a checksum of 0xffff stays as it is.
+ */
+static inline void
+rewrite_even(struct pkt *pkt, const struct rewrite *rewrite)
+{
+	uint8_t *tcp = pkt->data + pkt->l4_offset;
+	uint8_t *options = tcp + TCP_BYTES_MIN;
+	uint64_t diff = 0;
+
+	if (rewrite->seq_add != 0)
+		diff += rewrite_add32(tcp + TCP_SEQ_AT, pkt->seq, rewrite->seq_add);
+	if (rewrite->ack_add != 0)
+		diff += rewrite_add32(tcp + TCP_ACK_AT, pkt->ack, rewrite->ack_add);
+	if (rewrite->window != pkt->window) {
+		store_be16(tcp + TCP_WINDOW_AT, rewrite->window);
+		diff = csum_diff16(diff, pkt->window, rewrite->window);
+	}
+	if (pkt->opt.has_timestamp) {
+		uint8_t *timestamp = options + pkt->opt.timestamp_offset;
+
+		if (rewrite->tsval_add != 0)
+			diff += rewrite_add32(timestamp + TCP_OPT_TSVAL_AT, pkt->opt.tsval,
+					rewrite->tsval_add);
+		if (rewrite->tsecr_add != 0)
+			diff += rewrite_add32(timestamp + TCP_OPT_TSECR_AT, pkt->opt.tsecr,
+					rewrite->tsecr_add);
+	}
+	if (UNLIKELY(pkt->opt.sack_blocks > 0) && rewrite->ack_add != 0) {
+		uint8_t *edge = options + pkt->opt.sack_offset + TCP_OPT_SACK_EDGES_AT;
+		const uint8_t *end = edge + pkt->opt.sack_blocks * TCP_OPT_SACK_BLOCK_BYTES;
+
+		for (; edge < end; edge += sizeof(uint32_t))
+			diff += rewrite_add32(edge, load_be32(edge), rewrite->ack_add);
+	}
+	store_be16(tcp + TCP_CHECKSUM_AT, csum_apply(load_be16(tcp + TCP_CHECKSUM_AT), diff));
+}
+
 /**
  * Translates a checked TCP packet (pkt_check_tcp returned REASON_NONE) in place, with all
  * checksums by difference; options at odd offsets included. pkt's parsed fields seq, ack,
  * window and opt keep the values from before.
  */
-void rewrite_segment(struct pkt *pkt, const struct rewrite *rewrite);
+static inline void
+rewrite_segment(struct pkt *pkt, const struct rewrite *rewrite)
+{
+	if (LIKELY(rewrite_is_even(pkt, rewrite)))
+		rewrite_even(pkt, rewrite);
+	else
+		rewrite_any(pkt, rewrite);
+}
 
 /** Clears, then sets flag bits (enum tcp_flag) of a checked TCP packet in place, with its checksum
  * by difference. pkt->flags keeps the value from before. */

@@ -15,6 +15,14 @@
 #define TCP_WSCALE_NONE 0xff /**< the option was absent: not the same as a scale of 0 */
 #define TCP_WSCALE_MAX 14    /**< RFC 7323 2.3: a larger shift counts as 14 */
 
+/** Where the numbers are, from the option's kind byte: RFC 7323 3.2, RFC 2018 3. */
+enum {
+	TCP_OPT_TSVAL_AT = 2,
+	TCP_OPT_TSECR_AT = 6,
+	TCP_OPT_SACK_EDGES_AT = 2,
+	TCP_OPT_SACK_BLOCK_BYTES = 8,
+};
+
 /**
  * What one segment's options say. Offsets count from the first option byte; they mark the
  * option's kind byte. An option with a length its kind doesn't allow counts as absent; the

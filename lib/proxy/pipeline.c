@@ -265,12 +265,10 @@ static void
 stage_splice(struct worker *w, struct task_list *list, enum side from, uint32_t changes)
 {
 	for (unsigned i = 0; i < list->count; i++) {
-		struct task *task = &list->tasks[i];
-
-		if (LIKELY(w->changes == changes) && LIKELY(splice_common(w, task->pkt, from)))
-			task->pkt->reason = REASON_spliced;
-		else
-			take_step(w, task, from, changes);
+		if (LIKELY(w->changes == changes))
+			i += splice_common(w, &list->tasks[i], list->count - i, from);
+		if (i < list->count)
+			take_step(w, &list->tasks[i], from, changes);
 	}
 }
 

@@ -146,28 +146,58 @@ window_rescale(uint16_t window, uint8_t from_scale, uint8_t to_scale)
 {
 	uint32_t rescaled = ((uint32_t)window << from_scale) >> to_scale;
 
+	if (LIKELY(from_scale == to_scale))
+		return window;
 	return (uint16_t)(rescaled < UINT16_MAX ? rescaled : UINT16_MAX);
 }
 
-static inline void
-splice_rewrite(const struct conn *conn, struct pkt *pkt, enum side from)
+/* The translation of the numbers alone: nothing is stripped. */
+static inline struct rewrite
+splice_numbers(const struct conn *conn, const struct pkt *pkt, enum side from)
 {
-	struct rewrite rewrite = {0};
+	if (from == SIDE_CLIENT)
+		return (struct rewrite){
+				.ack_add = -conn->seq_delta,
+				.tsecr_add = -conn->ts_delta,
+				.window = window_rescale(pkt->window, conn->scale_client,
+						conn->scale_to_backend),
+		};
+	return (struct rewrite){
+			.seq_add = conn->seq_delta,
+			.tsval_add = conn->ts_delta,
+			.window = window_rescale(
+					pkt->window, conn->scale_backend, conn->scale_to_client),
+	};
+}
+
+/* Connections whose ends agreed on different things. Out of the way, so that what the others need
+ * stays in registers. */
+#define FLAGS_UNEVEN (CONN_STRIP_TIMESTAMP | CONN_STRIP_SACK | CONN_ECN_ALONE)
+
+static __attribute__((noinline)) void
+rewrite_uneven(struct conn *conn, struct pkt *pkt, enum side from, bool is_inside)
+{
+	struct rewrite rewrite = splice_numbers(conn, pkt, from);
 
 	if (from == SIDE_CLIENT) {
-		rewrite.ack_add = -conn->seq_delta;
-		rewrite.tsecr_add = -conn->ts_delta;
-		rewrite.window = window_rescale(
-				pkt->window, conn->scale_client, conn->scale_to_backend);
 		rewrite.strip_timestamp = conn->flags & CONN_STRIP_TIMESTAMP;
 		rewrite.strip_sack = conn->flags & CONN_STRIP_SACK;
-	} else {
-		rewrite.seq_add = conn->seq_delta;
-		rewrite.tsval_add = conn->ts_delta;
-		rewrite.window = window_rescale(
-				pkt->window, conn->scale_backend, conn->scale_to_client);
 	}
 	rewrite_segment(pkt, &rewrite);
+	if (conn->flags & CONN_ECN_ALONE)
+		ecn_translate(conn, pkt, from, is_inside);
+}
+
+static inline void
+splice_rewrite(struct conn *conn, struct pkt *pkt, enum side from, bool is_inside)
+{
+	const struct rewrite rewrite = splice_numbers(conn, pkt, from);
+
+	if (LIKELY((conn->flags & FLAGS_UNEVEN) == 0) && LIKELY(rewrite_is_even(pkt, &rewrite))) {
+		rewrite_even(pkt, &rewrite);
+	} else {
+		rewrite_uneven(conn, pkt, from, is_inside);
+	}
 }
 
 enum reason
@@ -201,74 +231,96 @@ splice_segment(struct worker *w, uint32_t id, struct pkt *pkt, enum side from)
 		if (from == SIDE_BACKEND && conn->flags & CONN_TRACKED)
 			stray_learn_again(w, id, pkt);
 	}
-	splice_rewrite(conn, pkt, from);
-	if (UNLIKELY(conn->flags & CONN_ECN_ALONE))
-		ecn_translate(conn, pkt, from, reason == REASON_spliced);
+	splice_rewrite(conn, pkt, from, reason == REASON_spliced);
 	return reason;
 }
 
-/* Everything a segment needs to be spliced without a look at the connection's cold part: it belongs
- * inside, says something new, and moves nothing but the edges. The reach is the least there is. */
+/*
+ * What is looked at of a segment that may be common, once for all questions. seq, end and edge are
+ * in the client's numbers.
+ */
+struct segment {
+	uint32_t seq;
+	uint32_t end;
+	uint32_t edge; /* of the window it announces */
+	uint32_t step; /* the time */
+};
+
+/*
+ * Everything a segment needs to be spliced without a look at the connection's cold part: it belongs
+ * inside, says something new, and moves nothing but the edges. The reach is the least there is.
+ * Where both ends of a range are numbers like seq, a difference of two must not be negative
+ * (base/seq.h), and one branch asks for all. paws_is_due() is false for what this is true for.
+ */
 static inline bool
-is_common(const struct conn *conn, const struct pkt *pkt, enum side from, uint32_t seq,
-		uint32_t step)
+is_common(const struct conn *conn, const struct pkt *pkt, enum side from, const struct segment *s)
 {
 	const struct leg *sender = &conn->leg[from], *receiver = &conn->leg[side_other(from)];
-	uint32_t end = seq + pkt_payload_length(pkt);
-	uint32_t edge = pkt->ack + ((uint32_t)pkt->window << window_scale(conn, from));
+	uint32_t lowest_ack = sender->rcv_nxt - DUPLICATE_REACH;
+	uint32_t outside = (receiver->window_end + PROBE_BYTES - s->end) |
+			   (s->seq - (receiver->rcv_nxt - DUPLICATE_REACH)) |
+			   (sender->snd_nxt - s->seq);
 
-	if ((pkt->flags & (TCP_FIN | TCP_SYN | TCP_RST)) != 0 || conn->state != CONN_ESTABLISHED)
+	if ((pkt->flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK)) != TCP_ACK ||
+			conn->state != CONN_ESTABLISHED)
 		return false;
-	if (seq_after(end, receiver->window_end + PROBE_BYTES) ||
-			seq_before(seq, receiver->rcv_nxt - DUPLICATE_REACH) ||
-			!seq_between(pkt->ack, sender->rcv_nxt - DUPLICATE_REACH,
-					receiver->snd_nxt))
+	if ((int32_t)outside < 0 || !seq_between(pkt->ack, lowest_ack, receiver->snd_nxt) ||
+			(s->step ^ conn->last_seen) >> PAWS_SPAN_SHIFT != 0)
 		return false;
-	if (paws_is_due(conn, pkt, from, seq, step))
-		return false;
-	return end != seq || seq_after(pkt->ack, sender->rcv_nxt) ||
-	       seq_after(edge, sender->window_end) || pkt->opt.sack_blocks > 0;
+	return s->end != s->seq || seq_after(pkt->ack, sender->rcv_nxt) ||
+	       seq_after(s->edge, sender->window_end) || pkt->opt.sack_blocks > 0;
 }
 
 /* Writes the line only if something moved. */
 static inline void
-common_track(struct conn *conn, const struct pkt *pkt, enum side from, uint32_t seq, uint32_t step)
+common_track(struct conn *conn, const struct pkt *pkt, enum side from, const struct segment *s)
 {
 	struct leg *sender = &conn->leg[from];
-	uint32_t edge = pkt->ack + ((uint32_t)pkt->window << window_scale(conn, from));
 	struct leg moved = {
-			.snd_nxt = seq_max(sender->snd_nxt, seq + pkt_payload_length(pkt)),
+			.snd_nxt = seq_max(sender->snd_nxt, s->end),
 			.rcv_nxt = seq_max(sender->rcv_nxt, pkt->ack),
-			.window_end = seq_max(sender->window_end, edge),
+			.window_end = seq_max(sender->window_end, s->edge),
 	};
 
 	if ((moved.snd_nxt ^ sender->snd_nxt) | (moved.rcv_nxt ^ sender->rcv_nxt) |
 			(moved.window_end ^ sender->window_end))
 		*sender = moved;
-	if (conn->last_seen != step)
-		conn->last_seen = step;
+	if (conn->last_seen != s->step)
+		conn->last_seen = s->step;
 }
 
 /* One copy of everything for each side: then the side is a constant in it. */
-static inline __attribute__((always_inline)) bool
-splice_common_from(struct worker *w, struct pkt *pkt, enum side from)
+static inline __attribute__((always_inline)) unsigned
+common_run(struct worker *w, const struct task *tasks, unsigned count, enum side from)
 {
-	struct conn *conn = worker_conn(w, pkt->conn);
-	uint32_t seq = from == SIDE_CLIENT ? pkt->seq : pkt->seq + conn->seq_delta;
+	struct conn *conns = flow_table_record(&w->flows, 0);
 	uint32_t step = timer_step(w->now);
+	unsigned i;
 
-	if (UNLIKELY(!is_common(conn, pkt, from, seq, step)))
-		return false;
-	common_track(conn, pkt, from, seq, step);
-	splice_rewrite(conn, pkt, from);
-	if (UNLIKELY(conn->flags & CONN_ECN_ALONE))
-		ecn_translate(conn, pkt, from, true);
-	return true;
+	for (i = 0; i < count; i++) {
+		struct pkt *pkt = tasks[i].pkt;
+		struct conn *conn = &conns[pkt->conn];
+		uint32_t seq = from == SIDE_CLIENT ? pkt->seq : pkt->seq + conn->seq_delta;
+		const struct segment segment = {
+				.seq = seq,
+				.end = seq + pkt_payload_length(pkt),
+				.edge = pkt->ack +
+					((uint32_t)pkt->window << window_scale(conn, from)),
+				.step = step,
+		};
+
+		if (UNLIKELY(!is_common(conn, pkt, from, &segment)))
+			break;
+		common_track(conn, pkt, from, &segment);
+		splice_rewrite(conn, pkt, from, true);
+		pkt->reason = REASON_spliced;
+	}
+	return i;
 }
 
-bool
-splice_common(struct worker *w, struct pkt *pkt, enum side from)
+unsigned
+splice_common(struct worker *w, const struct task *tasks, unsigned count, enum side from)
 {
-	return from == SIDE_CLIENT ? splice_common_from(w, pkt, SIDE_CLIENT)
-				   : splice_common_from(w, pkt, SIDE_BACKEND);
+	return from == SIDE_CLIENT ? common_run(w, tasks, count, SIDE_CLIENT)
+				   : common_run(w, tasks, count, SIDE_BACKEND);
 }

@@ -6,7 +6,7 @@
 #ifndef SLUICE_PROXY_SPLICE_H
 #define SLUICE_PROXY_SPLICE_H
 
-#include "proxy/conn.h"
+#include "proxy/handshake.h"
 
 /**
  * True when a client's segment can be this connection's: its bytes lie in the backend's window or
@@ -18,11 +18,11 @@ bool splice_owns(const struct conn *conn, const struct pkt *pkt);
 
 /**
  * Takes the segments that nearly all are: those of an established connection, pkt->conn, that lie
- * well inside, say something new and end nothing. True: it was spliced as splice_segment() would
- * have (REASON_spliced), and splice_owns() holds for it. False: nothing was done, the others must
- * have a look.
+ * well inside, say something new and end nothing. Returns how many of count tasks, from the first
+ * on, are such. They were spliced as splice_segment() would have, splice_owns() holds for them, and
+ * their reason is set. To the one after them nothing was done: the others must have a look.
  */
-bool splice_common(struct worker *w, struct pkt *pkt, enum side from);
+unsigned splice_common(struct worker *w, const struct task *tasks, unsigned count, enum side from);
 
 /** Takes a segment other than a client's SYN through a spliced connection. Returns the reason. */
 enum reason splice_segment(struct worker *w, uint32_t id, struct pkt *pkt, enum side from);

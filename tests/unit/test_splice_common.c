@@ -90,7 +90,7 @@ compare(struct worker *w, const struct flow_script *f, uint32_t id)
 	uint8_t frames[2][FRAME_BYTES];
 	struct pkt common = parsed(frames[0], &p, from, id);
 	struct pkt any = parsed(frames[1], &p, from, id);
-	bool is_common = splice_common(w, &common, from);
+	bool is_common = splice_common(w, &(struct task){.pkt = &common}, 1, from);
 	struct conn after = *conn;
 
 	if (!is_common) {
@@ -157,7 +157,8 @@ test_established_only(void **state)
 		struct pkt pkt = parsed(frame, &p, SIDE_CLIENT, 0);
 
 		worker_conn(w, 0)->state = (uint8_t)s;
-		assert_int_equal(splice_common(w, &pkt, SIDE_CLIENT), s == CONN_ESTABLISHED);
+		assert_int_equal(splice_common(w, &(struct task){.pkt = &pkt}, 1, SIDE_CLIENT),
+				s == CONN_ESTABLISHED);
 	}
 	worker_conn(w, 0)->state = CONN_ESTABLISHED;
 	world_free(world);
