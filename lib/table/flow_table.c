@@ -8,7 +8,9 @@
  */
 #include "table/flow_table.h"
 
-#include <endian.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #define BUCKET_FILL_PERCENT 80
 
@@ -77,62 +79,32 @@ flow_at(const struct flow_table *table, uint32_t handle)
 	return flow_table_record(table, handle);
 }
 
-static inline bool
-flow_matches(const struct flow_table *table, const struct flow *flow, const struct tuple *tuple)
-{
-	if (flow->client_port != tuple->client_port || flow->backend_port != tuple->backend_port)
-		return false;
-	if (tuple->family == FAMILY_IP4)
-		return flow->vlan_family == tuple->vlan &&
-		       flow->client == tuple->client.words_be[3] &&
-		       flow->backend == tuple->backend.words_be[3];
-	if (flow->vlan_family != (tuple->vlan | FLOW_IP6))
-		return false;
-	return ip_addr_is_equal(&table->pairs[flow->client].client, &tuple->client) &&
-	       ip_addr_is_equal(&table->pairs[flow->client].backend, &tuple->backend);
-}
+static_assert(offsetof(struct flow, backend_port) == offsetof(struct flow, client_port) + 2 &&
+				offsetof(struct flow, vlan_family) ==
+						offsetof(struct flow, client_port) + 4,
+		"ports and tags lie as a tuple's");
 
-/* A bit per 16-bit lane of a word; see bucket_match(). */
-#define LANES_LOW UINT64_C(0x0001000100010001)
-#define LANES_HIGH UINT64_C(0x8000800080008000)
-
+/* Both ports and the tags. */
 static inline uint64_t
-lanes_load(const uint16_t *lanes)
+ports_word(const void *from, size_t offset)
 {
 	uint64_t word;
 
-	memcpy(&word, lanes, sizeof(word));
-	return le64toh(word);
+	memcpy(&word, (const uint8_t *)from + offset, sizeof(word));
+	return word;
 }
 
-/* The highest bit of each lane that has the tag; now and then also of one behind such a lane. */
-static inline uint64_t
-lanes_match(const uint16_t *lanes, uint16_t tag)
+/* IPv6 addresses lie in a line of their own, which only the same hash is worth. */
+static bool
+pair_matches(const struct flow_table *table, const struct flow *flow, uint32_t hash,
+		const struct tuple *tuple)
 {
-	uint64_t other = lanes_load(lanes) ^ tag * LANES_LOW;
-
-	return (other - LANES_LOW) & ~other & LANES_HIGH;
-}
-
-/*
- * The entries that may have the tag, four to a word, all compared at once. Bit 16 * lane + word
- * stands for entry 4 * word + lane; the third word has two tags, then what is not one.
- */
-static inline uint64_t
-bucket_match(const struct flow_bucket *bucket, uint16_t tag)
-{
-	return lanes_match(bucket->tags, tag) >> 15 | lanes_match(bucket->tags + 4, tag) >> 14 |
-	       (lanes_match(bucket->tags + 8, tag) & UINT32_MAX) >> 13;
-}
-static_assert(FLOW_BUCKET_ENTRIES == 10 && offsetof(struct flow_bucket, displaced) == 20,
-		"three words hold ten tags");
-
-static inline unsigned
-match_entry(uint64_t match)
-{
-	unsigned bit = (unsigned)__builtin_ctzll(match);
-
-	return 4 * (bit % 16) + bit / 16;
+	if (flow->hash != hash || flow->client_port != tuple->client_port ||
+			flow->backend_port != tuple->backend_port ||
+			flow->vlan_family != (tuple->vlan | FLOW_IP6))
+		return false;
+	return ip_addr_is_equal(&table->pairs[flow->client].client, &tuple->client) &&
+	       ip_addr_is_equal(&table->pairs[flow->client].backend, &tuple->backend);
 }
 
 static inline bool
@@ -140,7 +112,56 @@ flow_is(const struct flow_table *table, uint32_t handle, uint32_t hash, const st
 {
 	const struct flow *flow = flow_at(table, handle);
 
-	return flow->hash == hash && flow_matches(table, flow, tuple);
+	if (LIKELY(tuple->family == FAMILY_IP4))
+		return flow->client == tuple->client.words_be[3] &&
+		       flow->backend == tuple->backend.words_be[3] &&
+		       ports_word(flow, offsetof(struct flow, client_port)) ==
+				       ports_word(tuple, offsetof(struct tuple, client_port));
+	return pair_matches(table, flow, hash, tuple);
+}
+
+#define ENTRIES_MASK ((1u << FLOW_BUCKET_ENTRIES) - 1)
+static_assert(FLOW_BUCKET_ENTRIES == 10 && offsetof(struct flow_bucket, handles) == 24,
+		"a vector and half of one hold ten tags, and nothing but the head");
+
+/* A bit for each entry that has the tag. */
+static inline unsigned
+bucket_match_plain(const struct flow_bucket *bucket, uint16_t tag)
+{
+	unsigned match = 0;
+
+	for (unsigned e = 0; e < FLOW_BUCKET_ENTRIES; e++)
+		match |= (unsigned)(bucket->tags[e] == tag) << e;
+	return match;
+}
+
+#if defined(__SSE2__)
+static inline unsigned
+bucket_match(const struct flow_bucket *bucket, uint16_t tag)
+{
+	const __m128i tags = _mm_set1_epi16((short)tag);
+	const __m128i first = _mm_loadu_si128((const __m128i *)(const void *)bucket->tags);
+	const __m128i last = _mm_loadl_epi64((const __m128i *)(const void *)(bucket->tags + 8));
+	const __m128i both =
+			_mm_packs_epi16(_mm_cmpeq_epi16(first, tags), _mm_cmpeq_epi16(last, tags));
+	const unsigned match = (unsigned)_mm_movemask_epi8(both) & ENTRIES_MASK;
+
+	if (SLUICE_TEST_CHECKS)
+		ENSURE(match == bucket_match_plain(bucket, tag));
+	return match;
+}
+#else
+static inline unsigned
+bucket_match(const struct flow_bucket *bucket, uint16_t tag)
+{
+	return bucket_match_plain(bucket, tag);
+}
+#endif
+
+static inline unsigned
+match_entry(unsigned match)
+{
+	return (unsigned)__builtin_ctz(match);
 }
 
 static uint32_t
@@ -148,7 +169,7 @@ bucket_find(const struct flow_table *table, uint32_t index, uint32_t hash,
 		const struct tuple *tuple)
 {
 	const struct flow_bucket *bucket = &table->buckets[index];
-	uint64_t match = bucket_match(bucket, (uint16_t)hash);
+	unsigned match = bucket_match(bucket, (uint16_t)hash);
 
 	for (; match != 0; match &= match - 1) {
 		uint32_t handle = bucket->handles[match_entry(match)];
@@ -167,7 +188,7 @@ static inline uint32_t
 flow_guess(const struct flow_table *table, uint32_t hash)
 {
 	const struct flow_bucket *bucket = &table->buckets[flow_table_bucket(table, hash)];
-	uint64_t match = bucket_match(bucket, (uint16_t)hash);
+	unsigned match = bucket_match(bucket, (uint16_t)hash);
 
 	for (; match != 0; match &= match - 1) {
 		uint32_t handle = bucket->handles[match_entry(match)];
