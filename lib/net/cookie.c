@@ -226,13 +226,14 @@ message_build(uint64_t *words, unsigned stride, const struct tuple *tuple, enum 
 {
 	unsigned n = message_put_addresses(words, stride, tuple, family);
 	uint32_t ports = tuple->client_port | (uint32_t)tuple->backend_port << 16;
-	uint8_t domain = (uint8_t)(COOKIE_VERSION << 4 | (unsigned)has_timestamp << 3 | family);
-	uint64_t length = n * 8 + 8 + 6 + has_timestamp;
+	uint64_t domain = (uint64_t)(COOKIE_VERSION << 4 | family) << 40;
+	uint64_t length = (uint64_t)(n * 8 + 8 + 6) << 56;
+	/* The domain's bit, one byte more, and that byte. */
+	uint64_t timestamp = UINT64_C(8) << 40 | UINT64_C(1) << 56 | (uint64_t)tsval_code << 48;
 
 	words[n * stride] = ports | (uint64_t)isn << 32;
-	words[(n + 1) * stride] = tuple->vlan | (uint64_t)code << 32 | (uint64_t)domain << 40 |
-				  (uint64_t)(has_timestamp ? tsval_code : 0) << 48 |
-				  length * (UINT64_C(1) << 56);
+	words[(n + 1) * stride] = (tuple->vlan | (uint64_t)code << 32) + (domain | length) +
+				  (timestamp & -(uint64_t)has_timestamp);
 	return n + 2;
 }
 
@@ -410,49 +411,50 @@ find_isn(uint32_t seq, bool has_timestamp, uint32_t tsecr, uint32_t *isn)
 	return ((*isn ^ tsecr) & TSVAL_ISN_MASK) == 0;
 }
 
-static struct cookie_syn
-code_unpack(enum family family, uint32_t isn, uint8_t code, bool has_timestamp, uint8_t tsval_code)
+static void
+code_unpack(struct cookie_syn *syn, enum family family, uint32_t isn, uint8_t code,
+		bool has_timestamp, uint8_t tsval_code)
 {
-	struct cookie_syn syn = {
-			.isn = isn,
-			.mss = mss_table(family)[code >> CODE_MSS_SHIFT & CODE_INDEX_MASK],
-			.wscale = wscales[code >> CODE_WSCALE_SHIFT & CODE_INDEX_MASK],
-			.sack_permitted = code >> CODE_SACK_SHIFT & 1,
-			.has_timestamp = has_timestamp,
-	};
+	unsigned wscale = tsval_code >> TSVAL_WSCALE_SHIFT & TSVAL_WSCALE_MASK;
 
+	syn->isn = isn;
+	syn->mss = mss_table(family)[code >> CODE_MSS_SHIFT & CODE_INDEX_MASK];
+	syn->sack_permitted = code >> CODE_SACK_SHIFT & 1;
+	syn->has_timestamp = has_timestamp;
 	if (has_timestamp) {
-		unsigned wscale = tsval_code >> TSVAL_WSCALE_SHIFT & TSVAL_WSCALE_MASK;
-
-		syn.wscale = wscale == TSVAL_WSCALE_NONE ? TCP_WSCALE_NONE : (uint8_t)wscale;
-		syn.ecn = tsval_code >> TSVAL_ECN_SHIFT & 1;
+		syn->wscale = wscale == TSVAL_WSCALE_NONE ? TCP_WSCALE_NONE : (uint8_t)wscale;
+		syn->ecn = tsval_code >> TSVAL_ECN_SHIFT & 1;
+	} else {
+		syn->wscale = wscales[code >> CODE_WSCALE_SHIFT & CODE_INDEX_MASK];
+		syn->ecn = false;
 	}
-	return syn;
 }
 
-/* Bits of the MAC that an ACK shows otherwise than they are. */
-static inline uint32_t
-mac_differs(const struct jar *jar, const struct cookie_ack *ack, uint64_t mac)
+/* The MAC as an ACK shows it: what came from its TSval lies above what came from its ISN, as in the
+ * MAC itself. */
+static inline uint64_t
+ack_mac(const struct cookie_ack *ack)
 {
-	uint32_t in_iss = (mac_for_iss(mac) ^ (ack->ack - 1)) >> ISS_CODE_BITS & jar->mac_mask;
-	uint32_t in_tsval = (mac_for_tsval(mac) ^ ack->tsecr) >> TSVAL_CODE_BITS &
-			    jar->mac_mask_timestamp;
-
-	return in_iss | (in_tsval & -(uint32_t)ack->has_timestamp);
+	return (ack->ack - 1) >> ISS_CODE_BITS | (uint64_t)(ack->tsecr >> TSVAL_CODE_BITS)
+								 << COOKIE_MAC_BITS;
 }
 
-struct cookie_proof
-cookie_read(const struct cookie_ack *ack)
+/* The bits of it that an ACK must have right. */
+static inline uint64_t
+ack_mac_mask(const struct jar *jar, const struct cookie_ack *ack)
 {
-	uint32_t iss = ack->ack - 1, isn = ack->seq - 1;
+	uint64_t in_tsval = (uint64_t)jar->mac_mask_timestamp << COOKIE_MAC_BITS;
 
-	find_isn(ack->seq, ack->has_timestamp, ack->tsecr, &isn);
-	return (struct cookie_proof){
-			.isn = isn,
-			.iss = iss,
-			.syn = code_unpack((enum family)ack->tuple->family, isn, (uint8_t)iss,
-					ack->has_timestamp, (uint8_t)ack->tsecr),
-	};
+	return jar->mac_mask | (in_tsval & -(uint64_t)ack->has_timestamp);
+}
+
+void
+cookie_read(const struct cookie_ack *ack, struct cookie_proof *proof)
+{
+	proof->iss = ack->ack - 1;
+	find_isn(ack->seq, ack->has_timestamp, ack->tsecr, &proof->isn);
+	code_unpack(&proof->syn, (enum family)ack->tuple->family, proof->isn, (uint8_t)proof->iss,
+			ack->has_timestamp, (uint8_t)ack->tsecr);
 }
 
 enum cookie_outcome
@@ -461,7 +463,7 @@ cookie_check(const struct jar *jar, const struct tuple *tuple, uint32_t seq, uin
 {
 	const struct cookie_ack shown = {tuple, seq, ack, tsecr, has_timestamp};
 	uint8_t code = (uint8_t)(ack - 1);
-	uint64_t words[MESSAGE_WORDS_IP6];
+	uint64_t words[MESSAGE_WORDS_IP6], mac;
 	uint32_t isn;
 	unsigned count;
 
@@ -469,58 +471,62 @@ cookie_check(const struct jar *jar, const struct tuple *tuple, uint32_t seq, uin
 		return COOKIE_INVALID;
 	count = message_build(words, 1, tuple, (enum family)tuple->family, isn, code, has_timestamp,
 			(uint8_t)tsecr);
-	if (mac_differs(jar, &shown, siphash_words(code_key(jar, code), words, count)))
+	mac = siphash_words(code_key(jar, code), words, count);
+	if ((mac ^ ack_mac(&shown)) & ack_mac_mask(jar, &shown))
 		return COOKIE_INVALID;
-	*proof = cookie_read(&shown);
+	cookie_read(&shown, proof);
 	return COOKIE_VALID;
 }
 
-/* Those of one family among count; *taken gets a bit for each of them. */
+/* Those of one family among count; *others counts the rest. */
 static inline __attribute__((always_inline)) uint32_t
-check_family(const struct jar *jar, enum kernel kernel, bool is_ip4, const struct cookie_ack *acks,
-		unsigned count, uint32_t *taken)
+check_family(const struct jar *jar, enum kernel kernel, bool is_ip4, const struct pkt *const *acks,
+		unsigned count, unsigned *others)
 {
 	struct siphash_lanes lanes;
+	uint64_t shown[SIPHASH_LANES], masks[SIPHASH_LANES];
 	uint8_t owners[SIPHASH_LANES];
 	uint32_t valid = 0;
 	unsigned n = 0;
 
+	*others = 0;
 	for (unsigned i = 0; i < count; i++) {
-		const struct cookie_ack *ack = &acks[i];
-		uint8_t code = (uint8_t)(ack->ack - 1);
+		const struct cookie_ack ack = cookie_ack_from(acks[i]);
+		uint8_t code = (uint8_t)(ack.ack - 1);
 		uint32_t isn;
 
-		if (UNLIKELY((ack->tuple->family == FAMILY_IP4) != is_ip4))
+		if (UNLIKELY((ack.tuple->family == FAMILY_IP4) != is_ip4)) {
+			++*others;
 			continue;
-		*taken |= UINT32_C(1) << i;
-		if (!find_isn(ack->seq, ack->has_timestamp, ack->tsecr, &isn))
+		}
+		if (UNLIKELY(!find_isn(ack.seq, ack.has_timestamp, ack.tsecr, &isn)))
 			continue;
 		siphash_lanes_key(&lanes, n, code_key(jar, code));
-		message_build(&lanes.words[0][n], SIPHASH_LANES, ack->tuple,
-				is_ip4 ? FAMILY_IP4 : FAMILY_IP6, isn, code, ack->has_timestamp,
-				(uint8_t)ack->tsecr);
+		message_build(&lanes.words[0][n], SIPHASH_LANES, ack.tuple,
+				is_ip4 ? FAMILY_IP4 : FAMILY_IP6, isn, code, ack.has_timestamp,
+				(uint8_t)ack.tsecr);
+		shown[n] = ack_mac(&ack);
+		masks[n] = ack_mac_mask(jar, &ack);
 		owners[n++] = (uint8_t)i;
 	}
 	siphash_lanes(kernel, &lanes, is_ip4 ? MESSAGE_WORDS_IP4 : MESSAGE_WORDS_IP6, n);
-	for (unsigned lane = 0; lane < n; lane++) {
-		unsigned i = owners[lane];
-		uint32_t differs = mac_differs(jar, &acks[i], lanes.macs[lane]);
-
-		valid |= (uint32_t)(differs == 0) << i;
-	}
+	for (unsigned lane = 0; lane < n; lane++)
+		if (UNLIKELY(((lanes.macs[lane] ^ shown[lane]) & masks[lane]) == 0))
+			valid |= UINT32_C(1) << owners[lane];
 	return valid;
 }
 static_assert(COOKIE_BURST_MAX <= 32, "a bit for each");
 
 uint32_t
-cookie_check_burst(const struct jar *jar, enum kernel kernel, const struct cookie_ack *acks,
+cookie_check_burst(const struct jar *jar, enum kernel kernel, const struct pkt *const *acks,
 		unsigned count)
 {
-	uint32_t taken = 0, valid;
+	unsigned others;
+	uint32_t valid;
 
 	ENSURE(count <= COOKIE_BURST_MAX);
-	valid = check_family(jar, kernel, true, acks, count, &taken);
-	if (__builtin_popcount(taken) < (int)count)
-		valid |= check_family(jar, kernel, false, acks, count, &taken);
+	valid = check_family(jar, kernel, true, acks, count, &others);
+	if (others > 0)
+		valid |= check_family(jar, kernel, false, acks, count, &others);
 	return valid;
 }

@@ -9,8 +9,7 @@
 
 #include "base/siphash_lanes.h"
 #include "base/ticks.h"
-#include "net/tcp_opt.h"
-#include "net/tuple.h"
+#include "net/pkt.h"
 
 #define COOKIE_EPOCH_S                                                                             \
 	64 /**< a cookie is accepted for 64 to 128 seconds (Linux: COUNTER_TRIES 2 minutes) */
@@ -139,13 +138,21 @@ struct cookie_ack {
 	bool has_timestamp;
 };
 
+/** Those of a checked packet. */
+static inline struct cookie_ack
+cookie_ack_from(const struct pkt *pkt)
+{
+	return (struct cookie_ack){
+			&pkt->tuple, pkt->seq, pkt->ack, pkt->opt.tsecr, pkt->opt.has_timestamp};
+}
+
 /** cookie_check() for up to COOKIE_BURST_MAX ACKs at once: bit i says that acks[i] is
  * COOKIE_VALID. */
 uint32_t cookie_check_burst(const struct jar *jar, enum kernel kernel,
-		const struct cookie_ack *acks, unsigned count);
+		const struct pkt *const *acks, unsigned count);
 
 /** What an ACK says whose cookie is known to be valid. */
-struct cookie_proof cookie_read(const struct cookie_ack *ack);
+void cookie_read(const struct cookie_ack *ack, struct cookie_proof *proof);
 
 /** The largest MSS in the cookie tables that is not above mss (0: the family's default); at
  * least 88. */

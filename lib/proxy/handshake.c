@@ -363,15 +363,6 @@ proof_from_cookie(const struct worker *w, struct proof *proof, const struct task
 	proof->client_tsval = pkt->opt.tsval;
 }
 
-static struct cookie_ack
-task_ack(const struct task *task)
-{
-	const struct pkt *pkt = task->pkt;
-
-	return (struct cookie_ack){
-			&pkt->tuple, pkt->seq, pkt->ack, pkt->opt.tsecr, pkt->opt.has_timestamp};
-}
-
 /* The entries of those without connection. */
 static void
 look_for_entries(const struct worker *w, struct task *tasks, unsigned count)
@@ -385,14 +376,10 @@ look_for_entries(const struct worker *w, struct task *tasks, unsigned count)
 
 		if (pkt->conn != FLOW_NONE)
 			continue;
-		tasks[i].has_looked = true;
-		tasks[i].entry = SYN_QUEUE_NONE;
 		queries[n].tuple = &pkt->tuple;
 		queries[n].hash = pkt->hash;
 		askers[n++] = &tasks[i];
 	}
-	if (syn_queue_is_empty(&w->syns))
-		return;
 	flow_table_find_all(&w->syns.flows, queries, n);
 	for (unsigned i = 0; i < n; i++)
 		askers[i]->entry = queries[i].handle;
@@ -402,34 +389,42 @@ look_for_entries(const struct worker *w, struct task *tasks, unsigned count)
 static void
 look_at_cookies(const struct worker *w, struct task *tasks, unsigned count)
 {
+	const bool has_entries = !syn_queue_is_empty(&w->syns);
 	const struct backend_config *config = NULL;
-	struct cookie_ack acks[BURST_MAX];
+	const struct pkt *acks[BURST_MAX];
 	struct task *askers[BURST_MAX];
-	bool expects = false;
+	enum task_cookie cookie = TASK_COOKIE_UNKNOWN;
 	unsigned n = 0;
 	uint32_t valid;
 
 	for (unsigned i = 0; i < count; i++) {
 		struct task *task = &tasks[i];
 
-		if (!task->has_looked || task->entry != SYN_QUEUE_NONE ||
-				task->pkt->flags & (TCP_SYN | TCP_RST))
+		if (task->pkt->conn != FLOW_NONE)
+			continue;
+		task->has_looked = true;
+		if (!has_entries)
+			task->entry = SYN_QUEUE_NONE;
+		else if (task->entry != SYN_QUEUE_NONE)
+			continue;
+		if (task->pkt->flags & (TCP_SYN | TCP_RST))
 			continue;
 		if (task->config != config) {
 			config = task->config;
-			expects = half_open_expects_cookies(w, config);
+			cookie = half_open_expects_cookies(w, config) ? TASK_COOKIE_INVALID
+								      : TASK_COOKIE_NOT_ASKED;
 		}
-		task->cookie = TASK_COOKIE_NOT_ASKED;
-		if (expects) {
-			acks[n] = task_ack(task);
+		task->cookie = (uint8_t)cookie;
+		if (cookie == TASK_COOKIE_INVALID) {
+			acks[n] = task->pkt;
 			askers[n++] = task;
 		}
 	}
 	if (n == 0)
 		return;
 	valid = cookie_check_burst(&w->jar, w->env.kernel, acks, n);
-	for (unsigned i = 0; i < n; i++)
-		askers[i]->cookie = valid >> i & 1 ? TASK_COOKIE_VALID : TASK_COOKIE_INVALID;
+	for (; valid != 0; valid &= valid - 1)
+		askers[__builtin_ctz(valid)]->cookie = TASK_COOKIE_VALID;
 }
 static_assert(BURST_MAX <= COOKIE_BURST_MAX, "ACKs of a burst are checked together");
 
@@ -438,7 +433,8 @@ handshake_look(const struct worker *w, struct task *tasks, unsigned count)
 {
 	if (count == 0)
 		return;
-	look_for_entries(w, tasks, count);
+	if (!syn_queue_is_empty(&w->syns))
+		look_for_entries(w, tasks, count);
 	look_at_cookies(w, tasks, count);
 }
 
@@ -446,10 +442,10 @@ handshake_look(const struct worker *w, struct task *tasks, unsigned count)
 static enum task_cookie
 cookie_of(const struct worker *w, const struct task *task, struct proof *proof)
 {
-	const struct cookie_ack ack = task_ack(task);
+	const struct cookie_ack ack = cookie_ack_from(task->pkt);
 
 	if (task->cookie == TASK_COOKIE_VALID)
-		proof->cookie = cookie_read(&ack);
+		cookie_read(&ack, &proof->cookie);
 	if (task->cookie != TASK_COOKIE_UNKNOWN)
 		return (enum task_cookie)task->cookie;
 	if (!half_open_expects_cookies(w, task->config))

@@ -220,8 +220,8 @@ test_check_burst(void **state)
 		unsigned families = n / KERNEL_COUNT % 3;
 		unsigned count = n / KERNEL_COUNT / 3 % (COOKIE_BURST_MAX + 1);
 		struct jar jar = jar_at((1000 + n % 2) * EPOCH);
-		struct tuple tuples[COOKIE_BURST_MAX];
-		struct cookie_ack acks[COOKIE_BURST_MAX];
+		struct pkt pkts[COOKIE_BURST_MAX];
+		const struct pkt *acks[COOKIE_BURST_MAX];
 		uint32_t valid;
 
 		if (!kernel_is_supported(kernel))
@@ -231,26 +231,30 @@ test_check_burst(void **state)
 			uint64_t bits = packet_random(&seed);
 			struct cookie cookie;
 
-			tuples[i] = random_tuple(
+			pkts[i].tuple = random_tuple(
 					&seed, families == 2 ? packet_random(&seed) & 1 : families);
-			cookie = cookie_encode(&jar, &tuples[i], &syn);
-			acks[i] = (struct cookie_ack){&tuples[i], syn.isn + (bits & 1),
-					cookie.iss + 1, cookie.tsval, syn.has_timestamp};
+			cookie = cookie_encode(&jar, &pkts[i].tuple, &syn);
+			pkts[i].seq = syn.isn + (bits & 1);
+			pkts[i].ack = cookie.iss + 1;
+			pkts[i].opt.tsecr = cookie.tsval;
+			pkts[i].opt.has_timestamp = syn.has_timestamp;
 			if (bits & 2)
-				acks[i].ack ^= UINT32_C(1) << (bits >> 8 & 31);
+				pkts[i].ack ^= UINT32_C(1) << (bits >> 8 & 31);
 			if ((bits & 12) == 12)
-				acks[i].tsecr ^= UINT32_C(1) << (bits >> 16 & 31);
+				pkts[i].opt.tsecr ^= UINT32_C(1) << (bits >> 16 & 31);
+			acks[i] = &pkts[i];
 		}
 		valid = cookie_check_burst(&jar, kernel, acks, count);
 		for (unsigned i = 0; i < count; i++) {
-			const struct cookie_ack *ack = &acks[i];
-			struct cookie_proof alone, read = cookie_read(ack);
-			bool is_valid = cookie_check(&jar, ack->tuple, ack->seq, ack->ack,
-							ack->has_timestamp, ack->tsecr,
+			const struct cookie_ack ack = cookie_ack_from(acks[i]);
+			struct cookie_proof alone, read;
+			bool is_valid = cookie_check(&jar, ack.tuple, ack.seq, ack.ack,
+							ack.has_timestamp, ack.tsecr,
 							&alone) == COOKIE_VALID;
 
 			assert_int_equal(valid >> i & 1, is_valid);
 			if (is_valid) {
+				cookie_read(&ack, &read);
 				assert_int_equal(read.isn, alone.isn);
 				assert_int_equal(read.iss, alone.iss);
 				assert_int_equal(read.syn.isn, alone.syn.isn);
