@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Two halves that share no state: building writes whole headers and sums them once; the
- * translation of a segment carries one running difference from field to field and touches the
- * checksum once, at the end.
+ * Two halves that share no state: building sums words on their way to memory, since reading back
+ * what was just written in other pieces costs more than all the rest; the translation of a segment
+ * carries one running difference from field to field and touches the checksum once, at the end.
  */
 #include "net/rewrite.h"
 
-#define IP4_DONT_FRAGMENT 0x4000
+#include "net/tcp_opt_words.h"
+
+#define IP4_DONT_FRAGMENT 0x4000u
 
 #define OPTION_NOP 1
 #define TIMESTAMP_BYTES 10
@@ -36,23 +38,29 @@ build_tos(const struct pkt_build *build)
 	return (uint8_t)(build->tos & ~(unsigned)IP_ECN_MASK);
 }
 
-static void
+/* Writes the header; returns the running sum of both addresses. */
+static inline uint64_t
 build_ip4(uint8_t *ip, const struct tuple *tuple, const struct pkt_build *build,
 		uint32_t tcp_length)
 {
-	memset(ip, 0, IP4_BYTES_MIN);
-	ip[0] = 4 << 4 | IP4_BYTES_MIN / 4;
-	ip[IP4_TOS_AT] = build_tos(build);
-	store_be16(ip + IP4_TOTAL_LENGTH_AT, (uint16_t)(IP4_BYTES_MIN + tcp_length));
-	store_be16(ip + IP4_FRAGMENT_AT, IP4_DONT_FRAGMENT);
-	ip[IP4_TTL_AT] = build->ttl;
-	ip[IP4_PROTOCOL_AT] = PROTOCOL_TCP;
-	store_raw32(ip + IP4_SOURCE_AT, segment_source(tuple, build->to)->words_be[3]);
-	store_raw32(ip + IP4_DESTINATION_AT, segment_destination(tuple, build->to)->words_be[3]);
-	store_raw16(ip + IP4_CHECKSUM_AT, csum_ip4(ip, IP4_BYTES_MIN));
+	uint32_t source_be = segment_source(tuple, build->to)->words_be[3];
+	uint32_t destination_be = segment_destination(tuple, build->to)->words_be[3];
+	uint64_t addresses = (uint64_t)source_be + destination_be, sum = addresses;
+	uint8_t *at = ip;
+
+	at = tcp_opt_put_word(at,
+			0x45000000u | (uint32_t)build_tos(build) << 16 |
+					((uint32_t)IP4_BYTES_MIN + tcp_length),
+			&sum);
+	at = tcp_opt_put_word(at, IP4_DONT_FRAGMENT, &sum);
+	tcp_opt_put_word(at, (uint32_t)build->ttl << 24 | PROTOCOL_TCP << 16, &sum);
+	store_raw32(ip + IP4_SOURCE_AT, source_be);
+	store_raw32(ip + IP4_DESTINATION_AT, destination_be);
+	store_raw16(ip + IP4_CHECKSUM_AT, (uint16_t)~csum_fold(sum));
+	return addresses;
 }
 
-static void
+static uint64_t
 build_ip6(uint8_t *ip, const struct tuple *tuple, const struct pkt_build *build,
 		uint32_t tcp_length)
 {
@@ -60,31 +68,37 @@ build_ip6(uint8_t *ip, const struct tuple *tuple, const struct pkt_build *build,
 	const union ip_addr *destination = segment_destination(tuple, build->to);
 
 	store_be32(ip, 6u << 28 | (uint32_t)build_tos(build) << 20 | (build->flow_label & 0xfffff));
-	store_be16(ip + IP6_PAYLOAD_LENGTH_AT, (uint16_t)tcp_length);
-	ip[IP6_NEXT_HEADER_AT] = PROTOCOL_TCP;
-	ip[IP6_HOP_LIMIT_AT] = build->ttl;
+	store_be32(ip + IP6_PAYLOAD_LENGTH_AT,
+			tcp_length << 16 | PROTOCOL_TCP << 8 | (uint32_t)build->ttl);
 	memcpy(ip + IP6_SOURCE_AT, source, sizeof(*source));
 	memcpy(ip + IP6_DESTINATION_AT, destination, sizeof(*destination));
+	return csum_add(csum_add(0, source, sizeof(*source)), destination, sizeof(*destination));
 }
 
-static void
+/* sum: of the addresses. */
+static inline void
 build_tcp(uint8_t *tcp, const struct tuple *tuple, const struct pkt_build *build,
-		uint32_t tcp_length)
+		uint32_t tcp_length, uint64_t sum)
 {
-	bool to_client = build->to == SIDE_CLIENT;
-	uint64_t sum;
+	const unsigned options_length = build->options_length;
+	uint32_t ack = build->flags & TCP_ACK ? build->ack : 0;
+	uint32_t ports = build->to == SIDE_CLIENT
+					 ? (uint32_t)tuple->backend_port << 16 | tuple->client_port
+					 : (uint32_t)tuple->client_port << 16 | tuple->backend_port;
+	uint8_t *at = tcp;
 
-	memset(tcp, 0, TCP_BYTES_MIN);
-	store_be16(tcp + TCP_SOURCE_PORT_AT, to_client ? tuple->backend_port : tuple->client_port);
-	store_be16(tcp + TCP_DESTINATION_PORT_AT,
-			to_client ? tuple->client_port : tuple->backend_port);
-	store_be32(tcp + TCP_SEQ_AT, build->seq);
-	store_be32(tcp + TCP_ACK_AT, build->flags & TCP_ACK ? build->ack : 0);
-	tcp[TCP_DATA_OFFSET_AT] = (uint8_t)(tcp_length / 4 << 4);
-	tcp[TCP_FLAGS_AT] = build->flags;
-	store_be16(tcp + TCP_WINDOW_AT, build->window);
-	memcpy(tcp + TCP_BYTES_MIN, build->options, build->options_length);
-	sum = csum_add(csum_pseudo(tuple, tcp_length), tcp, tcp_length);
+	at = tcp_opt_put_word(at, ports, &sum);
+	at = tcp_opt_put_word(at, build->seq, &sum);
+	at = tcp_opt_put_word(at, ack, &sum);
+	at = tcp_opt_put_word(at,
+			tcp_length / 4 << 28 | (uint32_t)build->flags << 16 | build->window, &sum);
+	at += sizeof(uint32_t);
+	for (unsigned i = 0; i < options_length; i += sizeof(uint32_t))
+		at = tcp_opt_put_word(at, load_be32(build->options + i), &sum);
+	/* The pseudo-header's rest. */
+	sum += htobe32(PROTOCOL_TCP << 16 | tcp_length);
+	/* The urgent pointer lies behind the checksum. */
+	store_raw32(tcp + TCP_CHECKSUM_AT, 0);
 	store_raw16(tcp + TCP_CHECKSUM_AT, (uint16_t)~csum_fold(sum));
 }
 
@@ -94,14 +108,13 @@ pkt_build_tcp(struct pkt *pkt, const struct pkt_build *build)
 	uint32_t tcp_length = TCP_BYTES_MIN + (uint32_t)build->options_length;
 	uint32_t l4_offset = pkt->l3_offset + ip_header_length(&pkt->tuple);
 	uint8_t *ip = pkt->data + pkt->l3_offset;
+	uint64_t sum;
 
 	ENSURE(build->options_length <= TCP_OPT_BYTES_MAX && build->options_length % 4 == 0);
 	ENSURE(pkt->len + pkt->tailroom >= l4_offset + tcp_length);
-	if (pkt->tuple.family == FAMILY_IP4)
-		build_ip4(ip, &pkt->tuple, build, tcp_length);
-	else
-		build_ip6(ip, &pkt->tuple, build, tcp_length);
-	build_tcp(pkt->data + l4_offset, &pkt->tuple, build, tcp_length);
+	sum = pkt->tuple.family == FAMILY_IP4 ? build_ip4(ip, &pkt->tuple, build, tcp_length)
+					      : build_ip6(ip, &pkt->tuple, build, tcp_length);
+	build_tcp(pkt->data + l4_offset, &pkt->tuple, build, tcp_length, sum);
 
 	pkt_set_length(pkt, l4_offset + tcp_length);
 	pkt->l4_offset = (uint16_t)l4_offset;

@@ -118,7 +118,8 @@ conn_expire(struct worker *w, uint32_t id)
 }
 
 bool
-conn_emit(struct worker *w, uint32_t id, const struct pkt_build *build, enum emitted as)
+conn_emit_between(struct worker *w, uint32_t id, const struct tuple *tuple,
+		const struct pkt_build *build, enum emitted as)
 {
 	const struct conn_setup *setup = &w->setups[id];
 	struct pkt pkt = {0};
@@ -127,7 +128,7 @@ conn_emit(struct worker *w, uint32_t id, const struct pkt_build *build, enum emi
 		counter_add(&w->counters.emit_failed, 1);
 		return false;
 	}
-	pkt.tuple = flow_table_tuple(&w->flows, id);
+	pkt.tuple = *tuple;
 	if (build->to == SIDE_CLIENT)
 		pkt_build_ether(&pkt, setup->client_mac, setup->backend_mac);
 	else
@@ -136,6 +137,14 @@ conn_emit(struct worker *w, uint32_t id, const struct pkt_build *build, enum emi
 	w->env.packet_emit(w->env.context, build->to, &pkt);
 	counter_add(&w->counters.emitted[as], 1);
 	return true;
+}
+
+bool
+conn_emit(struct worker *w, uint32_t id, const struct pkt_build *build, enum emitted as)
+{
+	const struct tuple tuple = flow_table_tuple(&w->flows, id);
+
+	return conn_emit_between(w, id, &tuple, build, as);
 }
 
 void

@@ -120,6 +120,10 @@ void conn_expire(struct worker *w, uint32_t id);
  * addresses; build->to says which. False when there was no buffer. */
 bool conn_emit(struct worker *w, uint32_t id, const struct pkt_build *build, enum emitted as);
 
+/** The same, where the connection's tuple is at hand. */
+bool conn_emit_between(struct worker *w, uint32_t id, const struct tuple *tuple,
+		const struct pkt_build *build, enum emitted as);
+
 /** Ends a connection in any state to make way for a new one with its tuple, or for good: resets the
  * backend's leg if that is open. */
 void conn_abandon(struct worker *w, uint32_t id);

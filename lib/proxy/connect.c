@@ -68,11 +68,16 @@ connect_syn_flags(const struct conn_setup *setup)
 	return setup->ecn && setup->syns == 0 ? TCP_SYN | TCP_ECE | TCP_CWR : TCP_SYN;
 }
 
-static struct pkt_build
-connect_syn(const struct conn *conn, const struct conn_setup *setup)
+/*
+ * What is built is written where it is used: a copy made right behind it, in wider pieces than it
+ * was written in, would wait for memory.
+ */
+static void
+connect_syn(struct pkt_build *build, const struct conn *conn, const struct conn_setup *setup)
 {
 	struct tcp_opt_syn offer = connect_offer(setup);
-	struct pkt_build build = {
+
+	*build = (struct pkt_build){
 			.to = SIDE_BACKEND,
 			.seq = conn->leg[SIDE_CLIENT].snd_nxt - 1,
 			.flags = connect_syn_flags(setup),
@@ -82,9 +87,7 @@ connect_syn(const struct conn *conn, const struct conn_setup *setup)
 			.tos = setup->tos,
 			.flow_label = setup->flow_label,
 	};
-
-	build.options_length = (uint8_t)tcp_opt_build_syn(build.options, &offer);
-	return build;
+	build->options_length = (uint8_t)tcp_opt_build_syn(build->options, &offer);
 }
 
 /* Adds the timestamps that every segment carries once they are agreed (RFC 7323 3.2). */
@@ -119,8 +122,9 @@ connect_drain(struct worker *w, const struct backend_config *config)
 
 		uint32_t id = accept_lane_pop(&backend->lane, &nodes);
 		struct conn_setup *setup = &w->setups[id];
-		struct pkt_build syn = connect_syn(worker_conn(w, id), setup);
+		struct pkt_build syn;
 
+		connect_syn(&syn, worker_conn(w, id), setup);
 		connect_start(w, id);
 		if (conn_emit(w, id, &syn, EMITTED_SYN))
 			setup->syns = 1;
@@ -168,8 +172,9 @@ connect_begin(struct worker *w, uint32_t id, struct pkt *pkt, const struct backe
 		return is_held ? REASON_ack_queued_held : REASON_ack_queued;
 	}
 
-	struct pkt_build syn = connect_syn(conn, setup);
+	struct pkt_build syn;
 
+	connect_syn(&syn, conn, setup);
 	connect_start(w, id);
 	setup->syns = 1;
 	if (UNLIKELY(is_held)) {
@@ -212,10 +217,11 @@ connect_translate(struct conn *conn, const struct conn_setup *setup, const struc
 }
 
 /* Our ACK of the backend's SYN-ACK. */
-static struct pkt_build
-connect_ack(const struct conn *conn, const struct conn_setup *setup, const struct pkt *pkt)
+static void
+connect_ack(struct pkt_build *ack, const struct conn *conn, const struct conn_setup *setup,
+		const struct pkt *pkt)
 {
-	struct pkt_build ack = {
+	*ack = (struct pkt_build){
 			.to = SIDE_BACKEND,
 			.seq = pkt->ack,
 			.ack = pkt->seq + 1,
@@ -228,27 +234,27 @@ connect_ack(const struct conn *conn, const struct conn_setup *setup, const struc
 	};
 
 	if (setup->has_timestamp && !(conn->flags & CONN_STRIP_TIMESTAMP))
-		build_add_timestamp(&ack, setup->tsval, pkt->opt.tsval);
-	return ack;
+		build_add_timestamp(ack, setup->tsval, pkt->opt.tsval);
 }
 
 /* Turns the backend's SYN-ACK into our ACK of it. */
 static void
 connect_acknowledge(const struct conn *conn, const struct conn_setup *setup, struct pkt *pkt)
 {
-	struct pkt_build ack = connect_ack(conn, setup, pkt);
+	struct pkt_build ack;
 
+	connect_ack(&ack, conn, setup, pkt);
 	pkt_turn_round(pkt);
 	pkt_build_tcp(pkt, &ack);
 }
 
 /* Tells the client, until now held back by our small window or none, what the backend allows it to
  * send. */
-static struct pkt_build
-connect_window_update(
-		const struct conn *conn, const struct conn_setup *setup, const struct pkt *answer)
+static void
+connect_window_update(struct pkt_build *update, const struct conn *conn,
+		const struct conn_setup *setup, const struct pkt *answer)
 {
-	struct pkt_build update = {
+	*update = (struct pkt_build){
 			.to = SIDE_CLIENT,
 			.seq = conn->leg[SIDE_BACKEND].snd_nxt,
 			.ack = conn->leg[SIDE_CLIENT].snd_nxt,
@@ -263,9 +269,8 @@ connect_window_update(
 		/* A backend without timestamps leaves ts_delta as the TSval of our SYN-ACK. */
 		uint32_t tsval = answer->opt.has_timestamp ? answer->opt.tsval : 0;
 
-		build_add_timestamp(&update, tsval + conn->ts_delta, setup->tsval);
+		build_add_timestamp(update, tsval + conn->ts_delta, setup->tsval);
 	}
-	return update;
 }
 
 /* Both ends learn of each other by the backend's SYN-ACK. It becomes our ACK; but if data was held,
@@ -275,17 +280,19 @@ connect_tell(struct worker *w, uint32_t id, struct pkt *pkt, uint32_t held)
 {
 	const struct conn *conn = worker_conn(w, id);
 	const struct conn_setup *setup = &w->setups[id];
-	struct pkt_build update = connect_window_update(conn, setup, pkt);
+	struct pkt_build update;
 
+	connect_window_update(&update, conn, setup, pkt);
 	if (LIKELY(held == EARLY_NONE)) {
 		/* Without a buffer the client's zero-window probe asks the backend itself. */
-		conn_emit(w, id, &update, EMITTED_WINDOW_UPDATE);
+		conn_emit_between(w, id, &pkt->tuple, &update, EMITTED_WINDOW_UPDATE);
 		connect_acknowledge(conn, setup, pkt);
 		return REASON_backend_connected;
 	}
 
-	struct pkt_build ack = connect_ack(conn, setup, pkt);
+	struct pkt_build ack;
 
+	connect_ack(&ack, conn, setup, pkt);
 	/* Without a buffer the data's own acknowledgement has to do. */
 	conn_emit(w, id, &ack, EMITTED_ACK);
 	early_forward(w, id, held);
@@ -305,13 +312,13 @@ connect_count_wait(struct worker *w, const struct conn *conn)
 }
 
 static enum reason
-connect_established(struct worker *w, uint32_t id, struct pkt *pkt)
+connect_established(
+		struct worker *w, uint32_t id, struct pkt *pkt, const struct backend_config *config)
 {
 	struct conn *conn = worker_conn(w, id);
 	struct conn_setup *setup = &w->setups[id];
 	struct backend_profile *profile = &w->backends[conn->slot].profile;
 	struct tcp_opt_syn offer = connect_offer(setup);
-	const struct backend_config *config = conn_config(w, id);
 	uint32_t held = early_take(w, id);
 
 	/* A second SYN offered no ECN. Its answer tells that the first was dropped for that, unless
@@ -383,7 +390,7 @@ connect_reset_old_socket(struct worker *w, uint32_t id, struct pkt *pkt)
 }
 
 enum reason
-connect_answer(struct worker *w, uint32_t id, struct pkt *pkt)
+connect_answer(struct worker *w, uint32_t id, struct pkt *pkt, const struct backend_config *config)
 {
 	const struct conn *conn = worker_conn(w, id);
 	bool answers_us = pkt->flags & TCP_ACK && pkt->ack == conn->leg[SIDE_CLIENT].snd_nxt;
@@ -393,7 +400,7 @@ connect_answer(struct worker *w, uint32_t id, struct pkt *pkt)
 	if (pkt->flags & TCP_RST)
 		return answers_us ? connect_refused(w, id, pkt) : REASON_backend_early;
 	if (pkt->flags & TCP_SYN && answers_us)
-		return connect_established(w, id, pkt);
+		return connect_established(w, id, pkt, config);
 	/* With our own number it may come from the new socket and have overtaken its SYN-ACK; an
 	 * old one that has just this number answers the second SYN in the same way. */
 	if (answers_us && w->setups[id].syns <= 1)
@@ -465,9 +472,10 @@ connect_expire(struct worker *w, uint32_t id)
 	struct conn_setup *setup = &w->setups[id];
 
 	if (setup->syns < conn_config(w, id)->tcp_syn_retries) {
-		struct pkt_build syn = connect_syn(conn, setup);
 		ticks_t wait = SYN_TIMEOUT << setup->syns;
+		struct pkt_build syn;
 
+		connect_syn(&syn, conn, setup);
 		if (conn_emit(w, id, &syn, EMITTED_SYN_AGAIN))
 			setup->syns++;
 		timer_wheel_insert(&w->timers, id, w->now + wait);

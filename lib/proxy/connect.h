@@ -16,8 +16,9 @@
 enum reason connect_begin(struct worker *w, uint32_t id, struct pkt *pkt,
 		const struct backend_config *config);
 
-/** A backend's segment for a connection not established yet. */
-enum reason connect_answer(struct worker *w, uint32_t id, struct pkt *pkt);
+/** A backend's segment for a connection not established yet; config is its backend's. */
+enum reason connect_answer(struct worker *w, uint32_t id, struct pkt *pkt,
+		const struct backend_config *config);
 
 /** A client's segment, no SYN, for a connection not established yet. */
 enum reason connect_client(struct worker *w, uint32_t id, struct pkt *pkt);

@@ -245,7 +245,7 @@ backend_step(struct worker *w, const struct task *task)
 	if (pkt->conn == FLOW_NONE)
 		return backend_unknown(w, task);
 	if (worker_conn(w, pkt->conn)->state < CONN_ESTABLISHED)
-		return connect_answer(w, pkt->conn, pkt);
+		return connect_answer(w, pkt->conn, pkt, task->config);
 	return splice_segment(w, pkt->conn, pkt, SIDE_BACKEND);
 }
 
