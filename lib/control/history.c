@@ -105,6 +105,7 @@ common_sample(struct history *history, const struct registry *registry, ticks_t 
 	common_seen(history, COMMON_STRAYS, sum.reasons[REASON_stray_client], STRAYS_LEAST, now);
 	common_seen(history, COMMON_TABLE_FULL, sum.reasons[REASON_conn_table_full], 1, now);
 	common_seen(history, COMMON_BUFFERS, sum.emit_failed, 1, now);
+	common_seen(history, COMMON_REPEATED, sum.emitted[EMITTED_SYN_ACK_AGAIN], 1, now);
 	history->refused = grown(&history->refused_sum, sum.reasons[REASON_backend_refused]);
 	history->silent = grown(&history->silent_sum, sum.emitted[EMITTED_RST_CLIENT]);
 	history->reserved = grown(&history->reserved_sum, sum.reasons[REASON_syn_reserved]);
@@ -341,17 +342,6 @@ slot_sample(struct history *history, const struct registry *registry, uint32_t i
 	slot_see(slot, &sight);
 }
 
-/* Once all backends were looked at. */
-static void
-budget_sample(struct history *history, const struct registry *registry, ticks_t now)
-{
-	struct backend_counters total;
-
-	registry_total(registry, &total);
-	common_seen(history, COMMON_REPEATED, total.values[COUNTER_TCPTimeouts], 1, now);
-	common_seen(history, COMMON_WITHHELD, history->withheld, WITHHELD_LEAST, now);
-}
-
 void
 history_sample(struct history *history, const struct registry *registry, ticks_t now)
 {
@@ -370,7 +360,8 @@ history_sample(struct history *history, const struct registry *registry, ticks_t
 			history->slots[i] = NULL;
 		}
 	}
-	budget_sample(history, registry, now);
+	/* Once all backends were looked at. */
+	common_seen(history, COMMON_WITHHELD, history->withheld, WITHHELD_LEAST, now);
 	history->last = now;
 }
 

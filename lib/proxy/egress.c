@@ -18,15 +18,39 @@ mss_unnamed(const struct pkt *syn)
 	return syn->tuple.family == FAMILY_IP4 ? 536 : 1220;
 }
 
+static struct egress_doubt *
+doubt_look(struct worker *w, const struct backend_config *config, unsigned asked)
+{
+	const struct backend_counters *counters = &w->backend_counters[config->slot];
+	struct egress_doubt *doubt = &worker_backend(w, config)->doubt;
+
+	doubt->asked += asked;
+	egress_doubt_note(doubt, counter_read(&counters->values[COUNTER_SyncookiesSent]),
+			counter_read(&counters->values[COUNTER_PassiveOpens]), w->now);
+	return doubt;
+}
+
+bool
+egress_is_doubted(struct worker *w, const struct backend_config *config, ticks_t came)
+{
+	return egress_doubt_covers(doubt_look(w, config, 0), came, w->now);
+}
+
 bool
 egress_admits_longer(struct worker *w, const struct pkt *syn, struct tcp_opt_syn *announce)
 {
+	const struct tuple *tuple = &syn->tuple;
+	const struct backend_config *config;
+
 	if (announce->mss >= mss_unnamed(syn)) {
 		announce->mss = 0;
 		if (egress_fits(syn, tcp_opt_syn_length(announce)))
 			return true;
 	}
-	return egress_take(w, &syn->tuple, SIDE_CLIENT);
+	config = snapshot_find(w->snapshot, &tuple->backend, tuple->backend_port);
+	if (config == NULL || egress_doubt_covers(doubt_look(w, config, 0), w->now, w->now))
+		return false;
+	return egress_take(w, tuple, SIDE_CLIENT);
 }
 
 bool
@@ -36,4 +60,12 @@ egress_is_flooded(struct worker *w, const struct backend_config *config)
 
 	return egress_flood_watch(&worker_backend(w, config)->flood,
 			counter_read(&counters->values[COUNTER_SyncookiesSent]), w->now);
+}
+
+void
+egress_note_queued(struct worker *w, const struct backend_config *config)
+{
+	/* A flood begins by that, and is measured from its beginning. */
+	egress_is_flooded(w, config);
+	doubt_look(w, config, 1);
 }

@@ -34,7 +34,7 @@ bool egress_admits_longer(struct worker *w, const struct pkt *syn, struct tcp_op
 /**
  * Whether a SYN-ACK may answer syn with these options. Where they make it longer than that, without
  * the MSS, if what counts then is less (RFC 9293 3.7.1: 536, RFC 8200 5: 1220); else it is paid
- * for. False when there is nothing to pay with.
+ * for. False when there is nothing to pay with, or the backend's clients are doubted.
  */
 static inline bool
 egress_admits(struct worker *w, const struct pkt *syn, struct tcp_opt_syn *announce)
@@ -43,8 +43,14 @@ egress_admits(struct worker *w, const struct pkt *syn, struct tcp_opt_syn *annou
 	       egress_admits_longer(w, syn, announce);
 }
 
-/** True while the backend is flooded: then its SYN-ACKs are not repeated. Also to be called
- * whenever a client of it is queued (table/egress_budget.h). */
+/** A client of the backend is queued, or answered again from its entry. */
+void egress_note_queued(struct worker *w, const struct backend_config *config);
+
+/** True while the backend is flooded: then its SYN-ACKs are not repeated. */
 bool egress_is_flooded(struct worker *w, const struct backend_config *config);
+
+/** True when a client of the backend that came at that time is doubted: then it is sent nothing
+ * that its packets don't pay for. */
+bool egress_is_doubted(struct worker *w, const struct backend_config *config, ticks_t came);
 
 #endif

@@ -124,7 +124,7 @@ half_open_insert(struct worker *w, const struct pkt *syn, const struct backend_c
 		return SYN_QUEUE_NONE;
 	}
 	shared_enter(&shared->young, UINT32_MAX);
-	egress_is_flooded(w, config);
+	egress_note_queued(w, config);
 	entry_fill(syn_queue_entry(&w->syns, id), syn, announce);
 	return id;
 }
@@ -174,6 +174,7 @@ half_open_answer_again(
 		entry->client_tsval = syn->opt.tsval;
 	announce = entry_announce(w, entry, config);
 	syn_ack = entry_syn_ack(w, entry, config, announce.mss);
+	egress_note_queued(w, config);
 	if (UNLIKELY(!egress_admits(w, syn, &announce)))
 		return false;
 	pkt_turn_round(syn);
@@ -208,7 +209,7 @@ half_open_proof(const struct syn_entry *entry)
 }
 
 /* A SYN-ACK for the client of an entry, made from nothing. */
-static bool
+static void
 entry_emit(struct worker *w, uint32_t id, const struct syn_ack *syn_ack,
 		const struct tcp_opt_syn *announce)
 {
@@ -217,31 +218,40 @@ entry_emit(struct worker *w, uint32_t id, const struct syn_ack *syn_ack,
 
 	if (!w->env.packet_get(w->env.context, &pkt)) {
 		counter_add(&w->counters.emit_failed, 1);
-		return false;
+		return;
 	}
 	pkt.tuple = flow_table_tuple(&w->syns.flows, id);
 	pkt_build_ether(&pkt, entry->client_mac, entry->backend_mac);
 	syn_ack_build(&pkt, syn_ack, announce);
 	w->env.packet_emit(w->env.context, SIDE_CLIENT, &pkt);
 	counter_add(&w->counters.emitted[EMITTED_SYN_ACK_AGAIN], 1);
-	return true;
+}
+
+/* When the client of an entry came whose SYN-ACK has been repeated so often, and is due again. */
+static ticks_t
+entry_came(ticks_t now, unsigned repeats)
+{
+	for (unsigned i = 0; i <= repeats; i++)
+		now -= queue_rules_synack_timeout(i);
+	return now;
 }
 
 /* The SYN-ACK of an entry once more. Who has proved itself, but met a full accept ring, is real. */
 static void
-entry_repeat(struct worker *w, uint32_t id, const struct backend_config *config, bool is_flooded)
+entry_repeat(struct worker *w, uint32_t id, const struct backend_config *config, bool is_doubted)
 {
 	const struct syn_entry *entry = syn_queue_entry(&w->syns, id);
 	struct tuple tuple = flow_table_tuple(&w->syns.flows, id);
 	struct tcp_opt_syn announce = entry_announce(w, entry, config);
 	struct syn_ack syn_ack = entry_syn_ack(w, entry, config, announce.mss);
 
-	if (!entry->is_acked && (is_flooded || !egress_take(w, &tuple, SIDE_CLIENT))) {
+	worker_count(w, config->slot, COUNTER_TCPTimeouts, 1);
+	if (!entry->is_acked && is_doubted)
+		worker_count(w, config->slot, COUNTER_SynAcksDoubted, 1);
+	else if (!entry->is_acked && !egress_take(w, &tuple, SIDE_CLIENT))
 		worker_count(w, config->slot, COUNTER_SynAcksWithheld, 1);
-		return;
-	}
-	if (entry_emit(w, id, &syn_ack, &announce))
-		worker_count(w, config->slot, COUNTER_TCPTimeouts, 1);
+	else
+		entry_emit(w, id, &syn_ack, &announce);
 }
 
 /* An entry whose SYN-ACKs are not repeated anyway is no use beyond its cookie; the first time it
@@ -266,6 +276,7 @@ half_open_expire(struct worker *w, uint32_t id)
 	const struct backend_config *config = entry_config(w, id);
 	struct backend_shared *shared = &w->env.shared[config->slot];
 	bool is_flooded = egress_is_flooded(w, config);
+	bool is_doubted = egress_is_doubted(w, config, entry_came(w->now, entry->repeats));
 
 	if (entry_is_over(w, entry, config, is_flooded)) {
 		worker_count(w, config->slot, COUNTER_SynQueueExpired, 1);
@@ -279,5 +290,5 @@ half_open_expire(struct worker *w, uint32_t id)
 	/* Without a buffer it counts all the same, so that no entry lives for ever. */
 	entry->repeats = (entry->repeats + 1u) & 15u;
 	syn_queue_rearm(&w->syns, id, w->now + queue_rules_synack_timeout(entry->repeats));
-	entry_repeat(w, id, config, is_flooded);
+	entry_repeat(w, id, config, is_flooded || is_doubted);
 }

@@ -39,6 +39,7 @@ struct backend {
 	struct backend_profile profile;
 	struct backend_probe probe;
 	struct egress_flood flood;
+	struct egress_doubt doubt;
 	uint32_t incarnation; /**< backend_config.incarnation of whom profile and probe are */
 };
 

@@ -66,3 +66,36 @@ egress_flood_watch(struct egress_flood *flood, uint64_t cookies, ticks_t now)
 	}
 	return now < flood->until;
 }
+
+#define DOUBT_MAX (EGRESS_DOUBT_CLIENTS * DOUBT_PER_CLIENT)
+#define DOUBT_PER_CLIENT (TICKS_PER_S / EGRESS_DOUBT_CLIENTS_PER_S)
+#define EIGHTH (DOUBT_PER_CLIENT / 8)
+
+static_assert(EIGHTH * 8 * EGRESS_DOUBT_CLIENTS_PER_S == TICKS_PER_S, "eighths are whole");
+
+void
+egress_doubt_note(struct egress_doubt *doubt, uint64_t cookies, uint64_t proved, ticks_t now)
+{
+	uint64_t answered = doubt->asked + cookies;
+	ticks_t elapsed = now - doubt->at, forgiven = elapsed;
+
+	/* What happened while nobody was queued for so long is past. */
+	if (elapsed < DOUBT_MAX) {
+		doubt->level += 8 * EIGHTH * (answered - doubt->answered);
+		forgiven += 9 * EIGHTH * (proved - doubt->proved);
+	}
+	doubt->level -= forgiven < doubt->level ? forgiven : doubt->level;
+	doubt->answered = answered;
+	doubt->proved = proved;
+	doubt->at = now;
+}
+
+bool
+egress_doubt_covers(struct egress_doubt *doubt, ticks_t came, ticks_t now)
+{
+	if (doubt->level > DOUBT_MAX) {
+		doubt->level = DOUBT_MAX;
+		doubt->until = now + EGRESS_DOUBT_HOLD;
+	}
+	return came < doubt->until;
+}

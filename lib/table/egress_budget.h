@@ -9,8 +9,9 @@
  * by a keyed hash: a collision makes the budget smaller, never larger. Besides, each side has one,
  * for forged sources from everywhere. Backends have no other: their side doesn't forge.
  *
- * And a backend that is flooded repeats nothing (struct egress_flood): whoever waits in its queue
- * then is most likely forged, and what goes out is no more than what came in.
+ * And nothing of it goes to the clients of a backend that don't prove themselves (struct
+ * egress_doubt): they are most likely forged, and what goes out then is no more than what came in.
+ * Where that is a flood (struct egress_flood), they leave its queue early.
  */
 #ifndef SLUICE_TABLE_EGRESS_BUDGET_H
 #define SLUICE_TABLE_EGRESS_BUDGET_H
@@ -72,5 +73,34 @@ struct egress_flood {
  * beginning.
  */
 bool egress_flood_watch(struct egress_flood *flood, uint64_t cookies, ticks_t now);
+
+/** So many clients that failed to prove themselves are forgiven, and so many more per second. */
+#define EGRESS_DOUBT_CLIENTS 100
+#define EGRESS_DOUBT_CLIENTS_PER_S 10
+/** Clients are doubted that came earlier than so long after doubt was last confirmed: some of a
+ * flood, or all but their timers were late. */
+#define EGRESS_DOUBT_HOLD (2 * TICKS_PER_S)
+
+/**
+ * What makes a worker doubt that the clients of one backend are real: of those that were answered
+ * too few proved themselves. A proof speaks for its client and for an eighth of another one: its
+ * bytes are about as many as five SYN-ACKs to each of the eighth take. All zero: no doubt.
+ */
+struct egress_doubt {
+	uint64_t asked;	   /**< SYNs answered from an entry; the caller counts them */
+	uint64_t answered; /**< asked and cookies, at the latest look */
+	uint64_t proved;   /**< the counter then */
+	ticks_t at;	   /**< the latest look */
+	ticks_t level;	   /**< how long it takes to forgive all who have failed */
+	ticks_t until;	   /**< who came before is doubted */
+};
+
+/** Takes in what the counters say now: of cookies sent, and of clients proved. To be called
+ * whenever a client is queued, too. */
+void egress_doubt_note(struct egress_doubt *doubt, uint64_t cookies, uint64_t proved, ticks_t now);
+
+/** Whether a client that came then is doubted. For when a packet is due that nobody asked for, not
+ * before: who was answered a moment ago has not had the time to prove himself. */
+bool egress_doubt_covers(struct egress_doubt *doubt, ticks_t came, ticks_t now);
 
 #endif

@@ -77,6 +77,8 @@ ROWS = (
   Row("malformed", "malformed"),
   Row("all mixed", "mixed", queued=True),
   Row("SYN, 250 ms on and off", "syn", pulse_ms=250, queued=True),
+  # As many as the queue takes: no cookie tells of a flood.
+  Row("SYN, 4,000 at a time", "syn", 10000, pulse_ms=400, queued=True),
 )
 
 # busy, of the worker's time, and cycles per packet: Sluice's alone, else None.
@@ -152,7 +154,7 @@ def prepare_synproxy(lab):
 
 def sluice_config(lab):
   """Modes as rows want them, and an end for every state within seconds."""
-  config = lab.config(tcp_syncookies=1, tcp_synack_retries=2)
+  config = lab.config(tcp_syncookies=1, tcp_synack_retries=1)
   config["timeouts"] = {"closing_s": 1, "time_wait_s": 1, "reset_s": 1}
   for backend in config["backends"]:
     if backend["port"] == SPARE_PORT:

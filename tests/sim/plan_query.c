@@ -44,8 +44,9 @@ plan_may_withhold(const struct plan *plan)
 		if (plan->versions[i].egress.network_per_s < EGRESS_NETWORK_PER_S ||
 				plan->versions[i].egress.side_per_s < EGRESS_SIDE_PER_S)
 			return true;
-	/* Strangers have networks of their own, honest clients share one; all share the side. */
-	return plan->floods + plan->oddities >= EGRESS_SIDE_PER_S;
+	/* Strangers have networks of their own, honest clients share one; but all of a backend are
+	 * doubted when too many don't prove themselves. */
+	return plan->floods + plan->oddities >= EGRESS_DOUBT_CLIENTS;
 }
 
 ticks_t

@@ -69,7 +69,6 @@ play(struct stage *stage, const struct second *second, unsigned times)
 		counters->values[COUNTER_TCPReqQFullDoCookies] += second->full_cookies;
 		counters->values[COUNTER_SyncookiesFailed] += second->failed_cookies;
 		counters->values[COUNTER_SynAcksWithheld] += second->withheld;
-		counters->values[COUNTER_TCPTimeouts] += second->repeated;
 		counters->values[COUNTER_PassiveOpens] += second->proved;
 		counters->values[COUNTER_Established] += second->answered;
 		counters->values[COUNTER_AttemptFails] += second->refused + second->silent;
@@ -79,6 +78,7 @@ play(struct stage *stage, const struct second *second, unsigned times)
 		reasons->reasons[REASON_backend_refused] += second->refused;
 		reasons->reasons[REASON_stray_client] += second->strays;
 		reasons->emitted[EMITTED_RST_CLIENT] += second->silent;
+		reasons->emitted[EMITTED_SYN_ACK_AGAIN] += second->repeated;
 		w->shared[0].accept = second->accept;
 		w->shared[0].syn = second->syn;
 		w->now += TICKS_PER_S;

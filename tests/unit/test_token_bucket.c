@@ -180,6 +180,47 @@ test_flood_watch(void **state)
 	}
 }
 
+/* 6. Doubt: who fails is forgiven at a pace, who proves himself speaks for nine eighths, and what
+ * happened long before counts for nothing. Each row goes on where the one above it ended. */
+static void
+test_doubt(void **state)
+{
+	static const struct {
+		ticks_t after;
+		unsigned asked, cookies, proved; /* meanwhile */
+		bool is_doubted;		 /* a client of that moment */
+	} rows[] = {
+			{0, 1, 0, 0, false}, /* the first one ever */
+			{0, 60, 40, 0, false},
+			{0, 0, 1, 0, true},
+			{TICKS_PER_S, 0, 0, 0, true}, /* HOLD */
+			{TICKS_PER_S, 0, 0, 0, false},
+			{0, 20, 0, 0, false}, /* 2 s have forgiven as many */
+			{0, 0, 1, 0, true},
+			{5 * TICKS_PER_S, 0, 30000, 0, true},
+			{2 * TICKS_PER_S, 0, 0, 0, false}, /* ends soon, however large */
+			{TICKS_PER_S, 0, 800, 711, false}, /* an eighth */
+			{0, 0, 800, 650, true},		   /* more than that */
+			{3600 * TICKS_PER_S, 0, 1000000, 0, false},
+	};
+	struct egress_doubt doubt = {.asked = 0};
+	uint64_t cookies = 0, proved = 0;
+	ticks_t now = START;
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
+		now += rows[i].after;
+		doubt.asked += rows[i].asked;
+		cookies += rows[i].cookies;
+		proved += rows[i].proved;
+		egress_doubt_note(&doubt, cookies, proved, now);
+		assert_int_equal(egress_doubt_covers(&doubt, now, now), rows[i].is_doubted);
+		/* Who came before is doubted longer. */
+		if (rows[i].is_doubted)
+			assert_true(egress_doubt_covers(&doubt, now, now + 3600 * TICKS_PER_S));
+	}
+}
+
 int
 main(void)
 {
@@ -189,6 +230,7 @@ main(void)
 			cmocka_unit_test(test_pitfall_11_budget_per_side),
 			cmocka_unit_test(test_extreme_rates),
 			cmocka_unit_test(test_flood_watch),
+			cmocka_unit_test(test_doubt),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
