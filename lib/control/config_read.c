@@ -87,6 +87,33 @@ refuse_count(struct config_report *report, const struct config_key *key, struct 
 			json_array_size(value.json), allowed);
 }
 
+static bool
+is_array(struct config_report *report, const struct config_key *key, struct value value)
+{
+	if (!json_is_array(value.json))
+		refuse(report, key, value.node, "not an array");
+	return json_is_array(value.json);
+}
+
+/* An array of at most as many elements as the key allows. */
+static bool
+is_short_array(struct config_report *report, const struct config_key *key, struct value value)
+{
+	if (!is_array(report, key, value))
+		return false;
+	if ((int64_t)json_array_size(value.json) <= key->max)
+		return true;
+	refuse_count(report, key, value);
+	return false;
+}
+
+static struct value
+element_at(const struct config_report *report, struct value array, uint32_t index)
+{
+	return (struct value){json_array_get(array.json, index),
+			json_lines_element(report->lines, array.node, index)};
+}
+
 static void
 read_integer(struct config_report *report, const struct config_key *key, struct value value,
 		void *base)
@@ -176,24 +203,18 @@ read_prefixes(struct config_report *report, const struct config_key *key, struct
 {
 	size_t count = json_array_size(value.json);
 
-	if (!json_is_array(value.json)) {
-		refuse(report, key, value.node, "not an array");
+	if (!is_short_array(report, key, value))
 		return;
-	}
-	if ((int64_t)count > key->max) {
-		refuse_count(report, key, value);
-		return;
-	}
 	backend->exempt = (struct exempt_list){.lengths = {0}};
 	backend->exempt_count = (uint8_t)count;
 	for (uint32_t i = 0; i < count; i++) {
-		const char *problem = config_prefix_problem(json_array_get(value.json, i),
+		struct value element = element_at(report, value, i);
+		const char *problem = config_prefix_problem(element.json,
 				(enum family)backend->family, &backend->exempt.addresses[i],
 				&backend->exempt.lengths[i]);
 
 		if (problem != NULL)
-			config_report_value(report,
-					json_lines_element(report->lines, value.node, i),
+			config_report_value(report, element.node,
 					"a prefix of the family of address, as 10.1.0.0/16 or "
 					"fd00:1::/32",
 					"%s", problem);
@@ -230,15 +251,12 @@ read_cpus(struct config_report *report, const struct config_key *key, struct val
 	size_t count = json_array_size(value.json);
 	uint32_t seen_at[CONFIG_CPU_MAX + 1] = {0};
 
-	if (!json_is_array(value.json)) {
-		refuse(report, key, value.node, "not an array");
+	if (!is_array(report, key, value))
 		return;
-	}
 	if ((int64_t)count < key->min || (int64_t)count > key->max)
 		refuse_count(report, key, value);
 	for (uint32_t i = 0; i < count && i < key->max; i++) {
-		struct value element = {json_array_get(value.json, i),
-				json_lines_element(report->lines, value.node, i)};
+		struct value element = element_at(report, value, i);
 
 		read_cpu(report, element, config, seen_at);
 	}
@@ -251,29 +269,22 @@ read_arguments(struct config_report *report, const struct config_key *key, struc
 	size_t count = json_array_size(value.json);
 	char allowed[32];
 
-	if (!json_is_array(value.json)) {
-		refuse(report, key, value.node, "not an array");
+	if (!is_short_array(report, key, value))
 		return;
-	}
-	if ((int64_t)count > key->max) {
-		refuse_count(report, key, value);
-		return;
-	}
 	snprintf(allowed, sizeof(allowed), "1..%d bytes", CONFIG_ARGUMENT_BYTES);
 	config->eal = calloc(count + 1, sizeof(*config->eal));
 	ENSURE(config->eal != NULL);
 	for (uint32_t i = 0; i < count; i++) {
-		const json_t *element = json_array_get(value.json, i);
-		uint32_t node = json_lines_element(report->lines, value.node, i);
-		const char *problem = config_string_problem(element, 1, CONFIG_ARGUMENT_BYTES);
+		struct value element = element_at(report, value, i);
+		const char *problem = config_string_problem(element.json, 1, CONFIG_ARGUMENT_BYTES);
 
 		if (problem != NULL)
-			config_report_value(report, node, allowed, "%s", problem);
-		else if (config_chooses_cores(json_string_value(element)))
-			config_report_value(report, node, "options that choose no cores",
+			config_report_value(report, element.node, allowed, "%s", problem);
+		else if (config_chooses_cores(json_string_value(element.json)))
+			config_report_value(report, element.node, "options that choose no cores",
 					"workers.cpus and control.cpu decide this");
 		else
-			config->eal[config->eal_count++] = copy(json_string_value(element));
+			config->eal[config->eal_count++] = copy(json_string_value(element.json));
 	}
 }
 
@@ -285,18 +296,15 @@ read_backends(struct config_report *report, const struct config_key *key, struct
 	size_t count = json_array_size(value.json);
 	struct config *config = &draft->config;
 
-	if (!json_is_array(value.json)) {
-		refuse(report, key, value.node, "not an array");
+	if (!is_array(report, key, value))
 		return;
-	}
 	if ((int64_t)count > key->max)
 		count = (size_t)key->max;
 	config->backends = calloc(count + 1, sizeof(*config->backends));
 	ENSURE(config->backends != NULL);
 	config->backend_count = (unsigned)count;
 	for (uint32_t i = 0; i < count; i++) {
-		struct value element = {json_array_get(value.json, i),
-				json_lines_element(report->lines, value.node, i)};
+		struct value element = element_at(report, value, i);
 
 		config->backends[i] = draft->queues;
 		config->backends[i].slot = (uint16_t)i;
