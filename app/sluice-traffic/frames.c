@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "frames.h"
 
+#include "base/mix.h"
 #include "net/bytes.h"
 #include "net/csum.h"
 
@@ -23,17 +24,6 @@ struct draft {
 	uint8_t options[40];
 	unsigned options_length;
 };
-
-/* splitmix64 (Steele, Lea, Flood 2014): good enough to look random, and repeatable. */
-static uint64_t
-random_next(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
-}
 
 void
 frames_init(struct frames *frames, const struct order *order)
@@ -60,7 +50,7 @@ static struct tuple
 tuple_draw(struct frames *frames)
 {
 	const struct order *order = frames->order;
-	const uint64_t bits = random_next(&frames->random);
+	const uint64_t bits = mix_next(&frames->random);
 	const uint64_t mask =
 			order->from_bits == 64 ? UINT64_MAX : (UINT64_C(1) << order->from_bits) - 1;
 	struct tuple tuple = {
@@ -76,7 +66,7 @@ tuple_draw(struct frames *frames)
 
 	tuple.client.halves_be[1] = htobe64((low & ~mask) | (bits & mask));
 	if (tuple.client_port == 0)
-		tuple.client_port = (uint16_t)(1024 + random_next(&frames->random) % 64512);
+		tuple.client_port = (uint16_t)(1024 + mix_next(&frames->random) % 64512);
 	return tuple;
 }
 
@@ -125,7 +115,7 @@ ack_draw(struct draft *draft, struct frames *frames)
 {
 	const struct order *order = frames->order;
 	const bool has_all = order->options == ORDER_OPTIONS_ALL;
-	const uint64_t bits = random_next(&frames->random);
+	const uint64_t bits = mix_next(&frames->random);
 	const struct cookie_syn syn = {
 			.isn = draft->isn,
 			.mss = order->options == ORDER_OPTIONS_NONE ? 0 : offered_mss(order),
@@ -154,13 +144,13 @@ draft_draw(struct frames *frames)
 {
 	const struct order *order = frames->order;
 	struct draft draft = {.tuple = tuple_draw(frames)};
-	const uint64_t bits = random_next(&frames->random);
+	const uint64_t bits = mix_next(&frames->random);
 
 	draft.isn = (uint32_t)bits;
 	draft.tsval = (uint32_t)(bits >> 32);
 	draft.is_syn = order->kind == ORDER_SYN ||
 		       (order->kind == ORDER_MIX &&
-				       random_next(&frames->random) % 100 >= order->ack_percent);
+				       mix_next(&frames->random) % 100 >= order->ack_percent);
 	if (draft.is_syn)
 		syn_options(&draft, order);
 	else

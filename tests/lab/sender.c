@@ -12,6 +12,8 @@
 #include <sys/ioctl.h>
 #include <time.h>
 
+#include "base/mix.h"
+
 void
 sender_fail(const char *what)
 {
@@ -42,11 +44,7 @@ sender_number(const char *text, uint64_t lowest, uint64_t highest, const char *u
 uint64_t
 sender_draw(uint64_t *state)
 {
-	uint64_t z = *state += 0x9e3779b97f4a7c15;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
+	return mix_next(state);
 }
 
 int

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mix.h"
+
 #define ETHER_TYPE_IP4 0x0800
 #define ETHER_TYPE_IP6 0x86dd
 
@@ -533,9 +535,5 @@ packet_l4_offset(const uint8_t *frame, size_t length)
 uint64_t
 packet_random(uint64_t *state)
 {
-	uint64_t z = *state += 0x9e3779b97f4a7c15;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
+	return mix_next(state);
 }
