@@ -20,6 +20,7 @@
 
 #include "base/base.h"
 #include "depart.h"
+#include "naive_sum.h"
 
 #define MBUFS 1024
 #define MTU 1500
@@ -125,17 +126,6 @@ frame_make(const struct stack *stack, unsigned n, uint8_t flags, struct layout *
 	head->pkt_len = layout->headers + n;
 	head->ol_flags = RTE_MBUF_F_RX_L4_CKSUM_NONE;
 	return head;
-}
-
-/* Sum of 16-bit words, big endian, folded, not complemented. */
-static uint16_t
-naive_sum(uint32_t sum, const uint8_t *bytes, unsigned length)
-{
-	for (unsigned i = 0; i < length; i++)
-		sum += i % 2 == 0 ? (uint32_t)bytes[i] << 8 : bytes[i];
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)sum;
 }
 
 static bool

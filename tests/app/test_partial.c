@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "base/base.h"
+#include "naive_sum.h"
 #include "partial.h"
 
 #define L3 14
@@ -26,17 +27,6 @@ struct frame {
 	unsigned l4;	   /* offset */
 	unsigned checksum; /* offset of the transport checksum */
 };
-
-/* Sum of 16-bit words, big endian, folded, not complemented. */
-static uint16_t
-naive_sum(uint32_t sum, const uint8_t *bytes, unsigned length)
-{
-	for (unsigned i = 0; i < length; i++)
-		sum += i % 2 == 0 ? (uint32_t)bytes[i] << 8 : bytes[i];
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)sum;
-}
 
 static uint16_t
 naive_pseudo(const struct frame *frame)

@@ -123,25 +123,25 @@ def segment_sizes(lab, family):
   return sizes
 
 
+def check_segments(lab, sluice, mtu):
+  """Segments of either end fill that MTU, from the second connection on, and none is lost."""
+  for family, headers in zip(FAMILIES, (40 + 12, 60 + 12)):
+    tcp.exchange(*tcp.connect_pair(lab, family, ECHO_PORT), 1000)
+    expect_equal(segment_sizes(lab, family), [mtu - headers] * 2, f"segments' sizes, {family.name}")
+  expect_nothing_lost(sluice.counters())
+
+
 @lab_test(drivers=DRIVERS[:1])
 def pitfall_21_jumbo(lab):
   """MTU 9000 on both sides: slots of the packet rings grow by themselves, the client learns the
   server's MSS once Sluice has, the server the client's from the syn queue."""
-  sluice = jumbo(lab, 9000, 9000, tcp_syncookies=1)
-  for family, headers in zip(FAMILIES, (40 + 12, 60 + 12)):
-    tcp.exchange(*tcp.connect_pair(lab, family, ECHO_PORT), 1000)
-    expect_equal(segment_sizes(lab, family), [9000 - headers] * 2, f"segments' sizes, {family.name}")
-  expect_nothing_lost(sluice.counters())
+  check_segments(lab, jumbo(lab, 9000, 9000, tcp_syncookies=1), 9000)
 
 
 @lab_test(drivers=DRIVERS[:1])
 def pitfall_21_jumbo_server_only(lab):
   """MTU 9000 on the server's side alone: no larger segments than the client's side takes."""
-  sluice = jumbo(lab, 1500, 9000)
-  for family, headers in zip(FAMILIES, (40 + 12, 60 + 12)):
-    tcp.exchange(*tcp.connect_pair(lab, family, ECHO_PORT), 1000)
-    expect_equal(segment_sizes(lab, family), [1500 - headers] * 2, f"segments' sizes, {family.name}")
-  expect_nothing_lost(sluice.counters())
+  check_segments(lab, jumbo(lab, 1500, 9000), 1500)
 
 
 @lab_test(drivers=DRIVERS[:1])

@@ -133,6 +133,23 @@ converse(struct talk *talk)
 	}
 }
 
+/* One that has gone on for a while. */
+static struct talk
+talk_going(unsigned ip_version)
+{
+	struct talk talk = talk_new(ip_version);
+
+	converse(&talk);
+	return talk;
+}
+
+/* A FIN in sequence. */
+static enum reason
+ends(struct talk *talk, enum side from)
+{
+	return says(talk, from, PACKET_FIN | PACKET_ACK, 0);
+}
+
 /* 1. PITFALLS 15: a lone FIN with the right numbers but a timestamp of some seconds ago moves
  * nothing, nor does one without a timestamp; it is forwarded, for its receiver to drop. A real one
  * does. */
@@ -142,19 +159,18 @@ test_pitfall_15_old_fin(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 4; i++) {
 		enum side from = i & 1;
-		struct talk talk = talk_new(i & 2 ? 6 : 4);
+		struct talk talk = talk_going(i & 2 ? 6 : 4);
 		struct packet bare;
 
-		converse(&talk);
 		turn(&talk, from, -SPAN_S);
-		assert_int_equal(says(&talk, from, PACKET_FIN | PACKET_ACK, 0), REASON_spliced_old);
+		assert_int_equal(ends(&talk, from), REASON_spliced_old);
 		turn(&talk, from, SPAN_S);
 		bare = segment(&talk, from, PACKET_FIN | PACKET_ACK, 0);
 		bare.options_length = 0;
 		assert_int_equal(world_send(talk.w, from, &bare).reason, REASON_spliced_old);
 		expect_state(&talk, CONN_ESTABLISHED);
 		assert_int_equal(sends(&talk, from, 0), REASON_spliced);
-		assert_int_equal(says(&talk, from, PACKET_FIN | PACKET_ACK, 0), REASON_spliced);
+		assert_int_equal(ends(&talk, from), REASON_spliced);
 		expect_state(&talk, fin_state(from));
 		world_free(talk.w);
 	}
@@ -166,14 +182,13 @@ test_receiver_decides(void **state)
 {
 	(void)state;
 	for (enum side from = 0; from < SIDE_COUNT; from++) {
-		struct talk talk = talk_new(4);
+		struct talk talk = talk_going(4);
 
-		converse(&talk);
 		turn(&talk, from, -SPAN_S);
 		/* With ten bytes in it that were never seen else. */
 		assert_int_equal(sends(&talk, from, 0), REASON_spliced);
 		talk.sent[from] += 10;
-		assert_int_equal(says(&talk, from, PACKET_FIN | PACKET_ACK, 0), REASON_spliced_old);
+		assert_int_equal(ends(&talk, from), REASON_spliced_old);
 		expect_state(&talk, CONN_ESTABLISHED);
 		talk.sent[from] += 1;
 		assert_int_equal(says(&talk, side_other(from), PACKET_ACK, 0), REASON_spliced);
@@ -192,9 +207,8 @@ test_old_data_ahead(void **state)
 {
 	(void)state;
 	for (enum side from = 0; from < SIDE_COUNT; from++) {
-		struct talk talk = talk_new(4);
+		struct talk talk = talk_going(4);
 
-		converse(&talk);
 		turn(&talk, from, -SPAN_S);
 		assert_int_equal(sends(&talk, from, 500), REASON_spliced_old);
 		assert_int_equal(says(&talk, from, PACKET_FIN | PACKET_ACK, 300),
@@ -202,7 +216,7 @@ test_old_data_ahead(void **state)
 		turn(&talk, from, SPAN_S);
 		assert_int_equal(sends(&talk, from, 0), REASON_spliced);
 		/* The bytes before it are not acknowledged yet. */
-		assert_int_equal(says(&talk, from, PACKET_FIN | PACKET_ACK, 0), REASON_spliced);
+		assert_int_equal(ends(&talk, from), REASON_spliced);
 		expect_state(&talk, fin_state(from));
 		world_free(talk.w);
 	}
@@ -214,10 +228,9 @@ test_old_data_behind_fin(void **state)
 {
 	(void)state;
 	for (enum side from = 0; from < SIDE_COUNT; from++) {
-		struct talk talk = talk_new(4);
+		struct talk talk = talk_going(4);
 
-		converse(&talk);
-		assert_int_equal(says(&talk, from, PACKET_FIN | PACKET_ACK, 0), REASON_spliced);
+		assert_int_equal(ends(&talk, from), REASON_spliced);
 		turn(&talk, from, -1); /* a closing connection notes every segment */
 		assert_int_equal(sends(&talk, from, 1), REASON_spliced_old);
 		expect_state(&talk, fin_state(from));
@@ -234,9 +247,8 @@ test_reordered(void **state)
 {
 	(void)state;
 	for (enum side from = 0; from < SIDE_COUNT; from++) {
-		struct talk talk = talk_new(4);
+		struct talk talk = talk_going(4);
 
-		converse(&talk);
 		turn(&talk, from, -SPAN_S);
 		assert_int_equal(sends(&talk, from, 0), REASON_spliced);
 		assert_int_equal(says(&talk, from, PACKET_ACK, 0), REASON_spliced);
@@ -282,9 +294,8 @@ test_long_silence(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < ARRAY_COUNT(cases); i++) {
-		struct talk talk = talk_new(4);
+		struct talk talk = talk_going(4);
 
-		converse(&talk);
 		pass(&talk, cases[i].silence_s);
 		turn(&talk, SIDE_CLIENT, -3000);
 		assert_int_equal(says(&talk, SIDE_CLIENT, PACKET_FIN | PACKET_ACK, 0),
@@ -308,9 +319,9 @@ test_without_timestamps(void **state)
 		talk = talk_with(f);
 		converse(&talk);
 		turn(&talk, from, -SPAN_S);
-		assert_int_equal(says(&talk, from, PACKET_FIN | PACKET_ACK, 0),
-				from == SIDE_CLIENT && f.client_timestamp ? REASON_spliced_old
-									  : REASON_spliced);
+		assert_int_equal(ends(&talk, from), from == SIDE_CLIENT && f.client_timestamp
+								    ? REASON_spliced_old
+								    : REASON_spliced);
 		world_free(talk.w);
 	}
 }
