@@ -34,6 +34,7 @@
 enum kind {
 	SYN,
 	BARE_SYN,
+	TINY_SYN,
 	LARGE_SYN,
 	SYN_ACK,
 	ACK,
@@ -46,8 +47,8 @@ enum kind {
 	REPLAY, /* answers the first SYN-ACKs again and again */
 };
 
-static const char *const kinds[] = {"syn", "bare-syn", "large-syn", "syn-ack", "ack", "rst", "fin",
-		"fragments", "malformed", "mixed", "proved", "replay", NULL};
+static const char *const kinds[] = {"syn", "bare-syn", "tiny-syn", "large-syn", "syn-ack", "ack",
+		"rst", "fin", "fragments", "malformed", "mixed", "proved", "replay", NULL};
 
 struct order {
 	const char *interface;
@@ -89,8 +90,8 @@ static const char usage[] =
 		"usage: battery --interface NAME --destination-mac MAC --to ADDRESS --kind KIND\n"
 		"               [--port N] [--rate PACKETS_PER_S] [--ms N] [--pulse-ms N]\n"
 		"               [--one-source]\n"
-		"KIND: syn bare-syn large-syn syn-ack ack rst fin fragments malformed mixed\n"
-		"proved replay. Prints packets, bytes and seconds as JSON.\n";
+		"KIND: syn bare-syn tiny-syn large-syn syn-ack ack rst fin fragments malformed\n"
+		"mixed proved replay. Prints packets, bytes and seconds as JSON.\n";
 
 static enum kind
 kind_parse(const char *text)
@@ -296,6 +297,16 @@ add_syn_options(struct segment *segment, uint32_t tsval)
 	segment->options_length = sizeof(options);
 }
 
+/* One option alone, or none but padding: too little room for all that an answer might say. */
+static void
+add_tiny_options(struct segment *segment)
+{
+	static const uint8_t tiny[][4] = {{2, 4, 0, 88}, {3, 3, 7, 0}, {4, 2, 1, 1}, {1, 1, 1, 0}};
+
+	memcpy(segment->options, tiny[segment->source % 4], sizeof(tiny[0]));
+	segment->options_length = sizeof(tiny[0]);
+}
+
 static struct segment
 segment_of(struct order *order, uint8_t flags)
 {
@@ -363,6 +374,7 @@ frame_draw(struct frame *frame, struct order *order, enum kind kind)
 	static const uint8_t flags[] = {
 			[SYN] = TH_SYN,
 			[BARE_SYN] = TH_SYN,
+			[TINY_SYN] = TH_SYN,
 			[LARGE_SYN] = TH_SYN,
 			[SYN_ACK] = TH_SYN | TH_ACK,
 			[ACK] = TH_ACK,
@@ -383,6 +395,8 @@ frame_draw(struct frame *frame, struct order *order, enum kind kind)
 
 	if (kind == SYN || kind == MALFORMED || listens(kind))
 		add_syn_options(&segment, segment.seq);
+	if (kind == TINY_SYN)
+		add_tiny_options(&segment);
 	if (kind == LARGE_SYN)
 		segment.payload_length = LARGE_SYN_BYTES;
 	frame_write(frame, order, &segment);

@@ -29,16 +29,27 @@ REST_TIMEOUT_S = 10
 FRAME_HEADER = 14
 FILES_MAX = 16384
 
-# Frames to forged sources. Below IP's 46 bytes a frame is padded to 60.
-COUNT_ANSWERS = """
+# Frames from and to forged sources, by network: IPv4 /24, IPv6 /56. Going out, a packet's length has
+# the Ethernet header in it. A frame is padded to 60 bytes.
+COUNT_NETWORKS = """
 table netdev battery {
-  counter padded { }
-  counter others { }
+  set out4 { type ipv4_addr; flags dynamic; size 1024; counter; }
+  set out4_padded { type ipv4_addr; flags dynamic; size 1024; counter; }
+  set out6 { type ipv6_addr; flags dynamic; size 1024; counter; }
+  set in4 { type ipv4_addr; flags dynamic; size 1024; counter; }
+  set in4_padded { type ipv4_addr; flags dynamic; size 1024; counter; }
+  set in6 { type ipv6_addr; flags dynamic; size 1024; counter; }
   chain answers {
     type filter hook ingress device c0 priority 0;
-    ip daddr 198.18.0.0/15 meta length <= 46 counter name padded
-    ip daddr 198.18.0.0/15 meta length > 46 counter name others
-    ip6 daddr 2001:2::/48 counter name others
+    ip daddr 198.18.0.0/15 meta length <= 46 update @out4_padded { ip daddr & 255.255.255.0 }
+    ip daddr 198.18.0.0/15 meta length > 46 update @out4 { ip daddr & 255.255.255.0 }
+    ip6 daddr 2001:2::/48 update @out6 { ip6 daddr & ffff:ffff:ffff:ff00:: }
+  }
+  chain forgeries {
+    type filter hook egress device c0 priority 0;
+    ip saddr 198.18.0.0/15 meta length <= 60 update @in4_padded { ip saddr & 255.255.255.0 }
+    ip saddr 198.18.0.0/15 meta length > 60 update @in4 { ip saddr & 255.255.255.0 }
+    ip6 saddr 2001:2::/48 update @in6 { ip6 saddr & ffff:ffff:ffff:ff00:: }
   }
 }
 """
@@ -66,6 +77,7 @@ ROWS = (
   Row("SYN, random sources, cookies only", "syn"),
   Row("SYN, one source", "syn", one_source=True),
   Row("SYN without options", "bare-syn"),
+  Row("SYN with tiny options", "tiny-syn"),
   Row("SYN with 1400 bytes", "large-syn", 10000),
   Row("SYN-ACK", "syn-ack"),
   Row("ACK, random numbers", "ack"),
@@ -81,9 +93,10 @@ ROWS = (
   Row("SYN, 4,000 at a time", "syn", 10000, pulse_ms=400, queued=True),
 )
 
+# factor: bytes to forged sources per byte from them; worst: the same of one network.
 # busy, of the worker's time, and cycles per packet: Sluice's alone, else None.
 Seen = collections.namedtuple("Seen",
-  "row sent rate users failed median_ms max_ms factor rest_s busy cycles")
+  "row sent rate users failed median_ms max_ms factor worst rest_s busy cycles")
 
 
 class Servers:
@@ -138,7 +151,7 @@ class Servers:
 
 def prepare_hosts(lab):
   """What all variants need: the counters."""
-  lab.client.nft(COUNT_ANSWERS)
+  lab.client.nft(COUNT_NETWORKS)
 
 
 def prepare_synproxy(lab, family=socket.AF_INET):
@@ -167,12 +180,33 @@ def sluice_config(lab):
   return config
 
 
-def answered_bytes(lab):
-  """Bytes of all frames to forged sources so far."""
-  rules = json.loads(lab.client.run("nft", "-j", "list", "counters").stdout)["nftables"]
-  counters = {rule["counter"]["name"]: rule["counter"] for rule in rules if "counter" in rule}
-  others = counters["others"]
-  return counters["padded"]["packets"] * 60 + others["bytes"] + FRAME_HEADER * others["packets"]
+class Traffic:
+  """Bytes of frames from and to forged sources, from here on."""
+
+  def __init__(self, lab):
+    self.lab = lab
+    self.begin = self._read()
+
+  def _read(self):
+    """A counter of bytes per network, for each way."""
+    rules = json.loads(self.lab.client.run("nft", "-j", "list", "table", "netdev", "battery").stdout)
+    ways = {"in": collections.Counter(), "out": collections.Counter()}
+    for entry in rules["nftables"]:
+      for element in entry.get("set", {}).get("elem", []):
+        name, counter = entry["set"]["name"], element["elem"]["counter"]
+        bytes_each = 60 if name.endswith("padded") else 0
+        header = FRAME_HEADER if name in ("out4", "out6") else 0
+        ways[name.split("4")[0].split("6")[0]][element["elem"]["val"]] += (
+          counter["packets"] * bytes_each if bytes_each else counter["bytes"] + counter["packets"] * header)
+    return ways
+
+  def since(self):
+    """Bytes to all of them, and the most to one network per byte from it."""
+    now = self._read()
+    sent, answered = (now[way] - self.begin[way] for way in ("in", "out"))
+    worst = max((count / sent[network] if sent[network] else float("inf")
+      for network, count in answered.items()), default=0.0)
+    return answered.total(), worst
 
 
 def use(lab, family, port):
@@ -218,7 +252,7 @@ def observe(lab, row, family, seconds, sluice=None):
   port = ECHO_PORT if row.queued else SPARE_PORT
   mac = (lab.router.mac("r0") if getattr(lab, "router", None) else lab.server.mac("s0"))
   expect(any(use(lab, family, port) is not None for _ in range(3)), "no user gets through before the flood")
-  before = answered_bytes(lab)
+  traffic = Traffic(lab)
   options = (["--one-source"] if row.one_source else []) + (
     ["--pulse-ms", row.pulse_ms] if row.pulse_ms else [])
   flood = lab.client.start("battery", GENERATOR, "--interface", "c0", "--destination-mac", mac,
@@ -237,19 +271,19 @@ def observe(lab, row, family, seconds, sluice=None):
     backend = f"{'echo' if row.queued else 'spare'}-{FAMILY_NAME[family]}"
     wait_until(lambda: is_at_rest(sluice, backend), REST_TIMEOUT_S, f"rest after {row.name}")
   rest_s = time.monotonic() - begin
-  factor = (answered_bytes(lab) - before) / sent["bytes"]
+  answered, worst = traffic.since()
   good = [1e3 * value for value in took if value is not None] or [float("nan")]
   return Seen(row.name, sent["packets"], sent["packets"] / sent["seconds"], len(took),
-    took.count(None), statistics.median(good), max(good), factor, rest_s,
+    took.count(None), statistics.median(good), max(good), answered / sent["bytes"], worst, rest_s,
     busy, cycles)
 
 
 def headline():
   return (f"{'':<36}{'packets/s':>10}{'users':>7}{'failed':>7}{'median ms':>11}{'max ms':>9}"
-    f"{'out/in':>8}{'busy':>7}{'cycles/packet':>15}")
+    f"{'out/in':>8}{'network':>9}{'busy':>7}{'cycles/packet':>15}")
 
 
 def line(seen):
   load = f"{seen.busy:>7.0%}{seen.cycles:>15.0f}" if seen.busy is not None else f"{'-':>7}{'-':>15}"
   return (f"{seen.row:<36}{seen.rate:>10.0f}{seen.users:>7}{seen.failed:>7}{seen.median_ms:>11.2f}"
-    f"{seen.max_ms:>9.1f}{seen.factor:>8.3f}{load}")
+    f"{seen.max_ms:>9.1f}{seen.factor:>8.3f}{seen.worst:>9.3f}{load}")

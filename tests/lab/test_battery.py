@@ -36,6 +36,7 @@ def check_rows(lab, family, names=None):
     expect(seen.sent > 0.3 * row.rate * SECONDS, f"only {seen.sent} packets of {row.name}")
     expect(2 * busy_at_rest < seen.busy < 1, f"{row.name}: {seen.busy:.1%} busy")
     expect(seen.factor <= 1.0, f"{row.name}: {seen.factor:.3f} bytes out per byte in")
+    expect(seen.worst <= 1.0, f"{row.name}: {seen.worst:.3f} bytes to a network per byte from it")
     rss_before = rss_before or rss_kb(sluice)  # pages touched for the first time by the first row
   expect(rss_kb(sluice) - rss_before < RSS_GROWTH_KB_MAX, "memory grew under the floods")
   wait_until(lambda: sluice.counters()["connections"] == 0, 5, "no connection left")
