@@ -19,12 +19,11 @@ mss_unnamed(const struct pkt *syn)
 }
 
 static struct egress_doubt *
-doubt_look(struct worker *w, const struct backend_config *config, unsigned asked)
+doubt_look(struct worker *w, const struct backend_config *config)
 {
 	const struct backend_counters *counters = &w->backend_counters[config->slot];
 	struct egress_doubt *doubt = &worker_backend(w, config)->doubt;
 
-	doubt->asked += asked;
 	egress_doubt_note(doubt, counter_read(&counters->values[COUNTER_SyncookiesSent]),
 			counter_read(&counters->values[COUNTER_PassiveOpens]), w->now);
 	return doubt;
@@ -33,7 +32,7 @@ doubt_look(struct worker *w, const struct backend_config *config, unsigned asked
 bool
 egress_is_doubted(struct worker *w, const struct backend_config *config, ticks_t came)
 {
-	return egress_doubt_covers(doubt_look(w, config, 0), came, w->now);
+	return egress_doubt_covers(doubt_look(w, config), came, w->now);
 }
 
 bool
@@ -48,7 +47,7 @@ egress_admits_longer(struct worker *w, const struct pkt *syn, struct tcp_opt_syn
 			return true;
 	}
 	config = snapshot_find(w->snapshot, &tuple->backend, tuple->backend_port);
-	if (config == NULL || egress_doubt_covers(doubt_look(w, config, 0), w->now, w->now))
+	if (config == NULL || egress_doubt_covers(doubt_look(w, config), w->now, w->now))
 		return false;
 	return egress_take(w, tuple, SIDE_CLIENT);
 }
@@ -65,7 +64,12 @@ egress_is_flooded(struct worker *w, const struct backend_config *config)
 void
 egress_note_queued(struct worker *w, const struct backend_config *config)
 {
+	struct egress_doubt *doubt = &worker_backend(w, config)->doubt;
+
+	doubt->asked++;
+	if (LIKELY(doubt->at == w->now))
+		return;
 	/* A flood begins by that, and is measured from its beginning. */
 	egress_is_flooded(w, config);
-	doubt_look(w, config, 1);
+	doubt_look(w, config);
 }
