@@ -2,7 +2,7 @@
 /* What takes time after a reload: draining and its end, slots that change hands, secrets and window
  * scales that count from a later epoch, snapshots that readers still hold. */
 #include <pthread.h>
-#include <sched.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -381,11 +381,14 @@ test_wscale_when(void **state)
 	registry_world_free(w);
 }
 
-enum { RELOADS = 1000 };
+enum { RELOADS = 1000, LOOKS = 200 };
 
 struct reader {
 	const struct registry_world *world;
 	struct rte_rcu_qsbr *qsbr;
+	/* A thread that only yields or looks on and on costs the other one its time where both
+	 * share a CPU: what each waits for from the other. */
+	sem_t looked, go;
 	bool stop;
 	unsigned wrong;
 	unsigned seen;
@@ -397,6 +400,8 @@ read_snapshots(void *argument)
 {
 	struct reader *reader = argument;
 	uint64_t generation = 0;
+	unsigned looks = LOOKS;
+	int told;
 
 	while (!__atomic_load_n(&reader->stop, __ATOMIC_ACQUIRE)) {
 		const struct snapshot *snapshot =
@@ -414,6 +419,13 @@ read_snapshots(void *argument)
 		reader->seen += snapshot_generation(snapshot) > generation;
 		generation = snapshot_generation(snapshot);
 		rte_rcu_qsbr_quiescent(reader->qsbr, 0);
+		sem_getvalue(&reader->looked, &told);
+		if (told == 0)
+			sem_post(&reader->looked);
+		if (--looks == 0) {
+			sem_wait(&reader->go);
+			looks = LOOKS;
+		}
 	}
 	rte_rcu_qsbr_thread_offline(reader->qsbr, 0);
 	return NULL;
@@ -440,25 +452,32 @@ test_many_reloads(void **state)
 	rte_rcu_qsbr_init(reader.qsbr, 1);
 	rte_rcu_qsbr_thread_register(reader.qsbr, 0);
 	rte_rcu_qsbr_thread_online(reader.qsbr, 0);
+	assert_int_equal(sem_init(&reader.looked, 0, 0) | sem_init(&reader.go, 0, 0), 0);
 	w = registry_world_new(WEB, reader.qsbr);
 	reader.world = w;
 	assert_int_equal(pthread_create(&thread, NULL, read_snapshots, &reader), 0);
 	for (unsigned i = 0; i < RELOADS; i++) {
 		registry_world_write(w, files[i % ARRAY_COUNT(files)], "");
+		sem_post(&reader.go);
 		registry_world_reload(w);
 		for (unsigned second = 0; second < 3; second++) {
 			/* As long as a second is for a worker. */
-			while (publication_reclaim(&w->registry.publication) > 0)
-				sched_yield();
+			while (publication_reclaim(&w->registry.publication) > 0) {
+				sem_post(&reader.go);
+				sem_wait(&reader.looked);
+			}
 			registry_world_pass(w, 1);
 		}
 	}
 	assert_int_equal(w->registry.config_generation, 1 + RELOADS);
 	__atomic_store_n(&reader.stop, true, __ATOMIC_RELEASE);
+	sem_post(&reader.go);
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	assert_int_equal(reader.wrong, 0);
 	assert_true(reader.seen > RELOADS / 100);
 	registry_world_free(w);
+	sem_destroy(&reader.looked);
+	sem_destroy(&reader.go);
 	free(reader.qsbr);
 }
 
