@@ -7,6 +7,7 @@ mark: whether the two must be equal, and are.
 """
 
 import collections
+import concurrent.futures
 import errno
 import functools
 import pathlib
@@ -262,18 +263,25 @@ class Report:
 
 
 def both_sides(observe, queues, sluice_lab=None, relays=()):
-  """What observe(side) returns for the kernel and for Sluice. sluice_lab: a lab that is there
-  already."""
-  seen = []
-  with Lab(DIRECT, relays=relays[:1]) as lab:
-    seen.append(observe(Kernel(lab, queues)))
+  """What observe(side) returns for the kernel and for Sluice, at the same time. sluice_lab: a lab
+  that is there already."""
+  with concurrent.futures.ThreadPoolExecutor(1) as beside:
+    kernel = beside.submit(kernel_side, observe, queues, relays[:1])
+    sluice = observe(Appliance(sluice_lab, queues)) if sluice_lab else sluice_side(observe, queues, relays)
+    return kernel.result(), sluice
+
+
+def kernel_side(observe, queues, relays):
+  with Lab(DIRECT, relays=relays) as lab:
+    seen = observe(Kernel(lab, queues))
   lab.remove_directory()
-  if sluice_lab:
-    seen.append(observe(Appliance(sluice_lab, queues)))
-    return seen
+  return seen
+
+
+def sluice_side(observe, queues, relays):
   with Lab("af_packet", relays=relays) as lab:
     try:
-      seen.append(observe(Appliance(lab, queues)))
+      seen = observe(Appliance(lab, queues))
       lab.finish()
     except Exception:
       print(lab.logs())
