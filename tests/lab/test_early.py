@@ -11,8 +11,11 @@ from lab import (DRIVERS, ECHO_PORT, FAMILIES, FAMILY_NAME, REFUSED_PORT, SERVER
   expect, expect_equal, url, wait_until)
 from registry import lab_test
 
+BESIDE = True
 DELAY_S = 0.1  # one way, between the client and Sluice
-ROUNDS = 5
+HELD_S_MAX = 3.9 * DELAY_S  # the relay itself takes some ms per trip
+EXTRA_S_MIN = 1.5 * DELAY_S
+ROUNDS_MAX = 10
 REQUEST = b"GET /page HTTP/1.0\r\n\r\n"
 
 DROP_SYNS = f"""
@@ -54,7 +57,7 @@ def first_bytes_s(lab, family, listener):
   return took
 
 
-@lab_test(drivers=DRIVERS[:1], relays=("client",))
+@lab_test(drivers=DRIVERS[:1], relays=("client",), beside=False)
 def pitfall_5_no_extra_trip(lab):
   """A request is at the server one and a half trips of the client's path after connect(), as
   without Sluice; with zero-window one trip later."""
@@ -62,14 +65,17 @@ def pitfall_5_no_extra_trip(lab):
   lab.relays["client"].delay_s = DELAY_S
   for family in FAMILIES:
     listeners = [lab.server.listen(family, port) for port in (ECHO_PORT, SPARE_PORT)]
-    took = [[first_bytes_s(lab, family, listener) for listener in listeners] for _ in range(ROUNDS)]
-    # The least, since a busy machine only adds.
-    held_s, zero_s = (min(times) for times in zip(*took))
+    held_s = zero_s = float("inf")
+    for _ in range(ROUNDS_MAX):
+      # The least, since a busy machine only adds.
+      held_s, zero_s = (min(before, first_bytes_s(lab, family, listener))
+        for before, listener in zip((held_s, zero_s), listeners))
+      if held_s < HELD_S_MAX and zero_s > held_s + EXTRA_S_MIN:
+        break
     print(f"{FAMILY_NAME[family]}: in units of the path's delay {held_s / DELAY_S:.2f} held, "
       f"{zero_s / DELAY_S:.2f} with zero-window")
-    # The relay itself takes some ms per trip.
-    expect(held_s < 3.9 * DELAY_S, f"the request took {held_s:.3f} s, not {3 * DELAY_S:.3f} s")
-    expect(zero_s > held_s + 1.5 * DELAY_S, f"zero-window took {zero_s:.3f} s, held {held_s:.3f} s")
+    expect(held_s < HELD_S_MAX, f"the request took {held_s:.3f} s, not {3 * DELAY_S:.3f} s")
+    expect(zero_s > held_s + EXTRA_S_MIN, f"zero-window took {zero_s:.3f} s, held {held_s:.3f} s")
   counters = sluice.counters()
   expect_equal(counters["reasons"]["client_early"], 0, "segments dropped")
 

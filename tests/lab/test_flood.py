@@ -66,7 +66,7 @@ def established_under_flood(lab):
   for family in FAMILIES:
     client, server = tcp.connect_pair(lab, family, ECHO_PORT)
     for kind in ("syn", "rst", "fin", "syn-ack"):
-      flood = lab.flood(kind, FLOOD_RATE, FLOOD_RATE, family)
+      flood = lab.flood(kind, FLOOD_RATE // 2, FLOOD_RATE, family)
       tcp.exchange(client, server, 1000000)
       expect_equal(flood.wait(30), 0, "exit status of the flood")
     client.close()

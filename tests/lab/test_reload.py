@@ -20,11 +20,12 @@ from lab import (BUILD, DRIVERS, ECHO_PORT, FAMILIES, SERVER, SPARE_PORT, WEB_PO
 from registry import lab_test
 from test_queue import rss_kb
 
+BESIDE = True
 FAMILY = socket.AF_INET
 RELOADS = 250 if "sanitized" in BUILD.name else 1000
 RELOADS_S_MAX = 60
 AT_ONCE = 10  # reloads without a pause
-PAUSE_S = 0.25
+PAUSE_S = 0.05
 SIGHUP_EACH = 10
 WARM_UP = 100  # reloads before memory is looked at
 RSS_GROWTH_KB_MAX = 3000
@@ -120,9 +121,9 @@ def reload_by_signal(sluice, config):
     "a reload by SIGHUP")
 
 
-@lab_test(drivers=DRIVERS[:1])
+@lab_test(drivers=DRIVERS[:1], beside=False)
 def thousand_reloads(lab):
-  """1,000 reloads in about a minute under requests and a flood: no request fails, memory does not
+  """1,000 reloads within a minute under requests and a flood: no request fails, memory does not
   grow, and no removed backend is left."""
   lab.start_nginx(keepalive_s=60)
   (lab.directory / "www" / "page").write_bytes(b"x" * PAGE_BYTES)
@@ -346,7 +347,7 @@ def secret_changes(lab):
     echo.close()
 
 
-@lab_test(drivers=DRIVERS[:1], relays=("client",))
+@lab_test(drivers=DRIVERS[:1], relays=("client",), beside=False)
 def handshakes_under_way(lab):
   """A backend is removed while final ACKs are on their way to it, of a queued client and of one
   with a cookie: both were promised a connection, and get it."""

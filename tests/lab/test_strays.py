@@ -11,7 +11,9 @@ from lab import DRIVERS, ECHO_PORT, FAMILIES, SERVER, expect, expect_equal
 from registry import lab_test
 from test_reload import reloaded
 
+BESIDE = True
 SIZE = 2_000_000
+IDLE_S = 3
 
 
 def unprotected(config):
@@ -105,16 +107,15 @@ def forgotten_is_reset(lab):
 
 @lab_test(drivers=DRIVERS[:1])
 def idle_timeout(lab):
-  """A connection that is silent for longer than configured is forgotten, one that talks is not; a
-  reload shortens the time for those that stand."""
+  """A connection that is silent for longer than configured is forgotten, one that talks is not."""
   config = with_policy(lab.config(tcp_syncookies=1), "reset")
-  config["timeouts"] = {"established_s": 5}
+  config["timeouts"] = {"established_s": IDLE_S}
   sluice = lab.start_sluice(config)
   ends = tcp.connect_pair(lab, FAMILIES[0], ECHO_PORT)
   for _ in range(4):
-    time.sleep(2)
+    time.sleep(IDLE_S / 3)
     tcp.exchange(*ends, 100)
-  time.sleep(6)
+  time.sleep(IDLE_S + 1)
   expect_equal(control.ask(sluice, "established")["rows"], [], "connections after their time")
   ends[0].send(b"x")
   tcp.expect_reset(ends[0], 3)
