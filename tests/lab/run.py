@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Runs lab tests: run.py [--list] [NAME...]. A NAME stands for every test that contains it.
+"""Runs lab tests: run.py [--list] [--alone | --beside] [NAME...]. A NAME stands for every test that
+contains it; --alone and --beside choose those that must run alone, or may run beside each other.
 Exit status 0 when all passed. Needs root."""
 
 import importlib
@@ -13,8 +14,17 @@ import traceback
 from lab import Lab
 from registry import tests
 
-for path in sorted(pathlib.Path(__file__).parent.glob("test_*.py")):
-  importlib.import_module(path.stem)
+HERE = pathlib.Path(__file__).parent
+OPTIONS = {"--list", "--alone", "--beside"}
+
+
+def load(names):
+  """Registers the tests of those files that the names' groups need; all, unless each has one."""
+  files = {HERE / f"test_{name.split('/')[0]}.py" for name in names}
+  if not files or not all(path.exists() for path in files):
+    files = HERE.glob("test_*.py")
+  for path in sorted(files):
+    importlib.import_module(path.stem)
 
 
 def passes(test):
@@ -44,9 +54,14 @@ def main(arguments):
   if "--help" in arguments:
     print(__doc__)
     return 0
-  names = [argument for argument in arguments if argument != "--list"]
-  chosen = [test for test in tests.values()
-    if not names or any(name in test.name for name in names)]
+  if not OPTIONS.issuperset(argument for argument in arguments if argument.startswith("--")):
+    print(__doc__, file=sys.stderr)
+    return 2
+  names = [argument for argument in arguments if argument not in OPTIONS]
+  load(names)
+  kinds = [kind for kind, option in ((False, "--alone"), (True, "--beside")) if option in arguments]
+  chosen = [test for test in tests.values() if (not kinds or test.beside in kinds)
+    and (not names or any(name in test.name for name in names))]
   if "--list" in arguments:
     print("\n".join(test.name for test in chosen))
     return 0

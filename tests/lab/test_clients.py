@@ -281,7 +281,7 @@ def pitfall_14_same_tuple_again(lab):
   expect_equal(sluice.counters()["total"]["Established"], REUSES, "connections established")
 
 
-@lab_test(drivers=DRIVERS[:1])
+@lab_test(drivers=DRIVERS[:1], beside=True)
 def idle_then_data(lab):
   """A connection on which nothing happens for a while, longer than any other state than established
   would last, carries data afterwards; half-closed ones do too. (strays/idle_timeout has what comes
@@ -310,7 +310,7 @@ def idle_then_data(lab):
     expect_equal(tcp.receive_all(first), b"and that is all", "words after the other pause")
 
 
-@lab_test(drivers=DRIVERS[:1])
+@lab_test(drivers=DRIVERS[:1], beside=True)
 def pitfall_4_small_mss(lab):
   """Clients that announce an MSS of 536 and of 88: no segment to them is larger."""
   lab.start_sluice(tcp_syncookies=1)
@@ -340,7 +340,7 @@ def scaled_connection(lab, family, scale):
   return client
 
 
-@lab_test(drivers=DRIVERS[:1])
+@lab_test(drivers=DRIVERS[:1], beside=True)
 def pitfall_3_window_scales(lab):
   """Clients that announce no window scale, 0 and 14: the server knows which, and data flow."""
   for mode in (1, 2):

@@ -8,6 +8,7 @@ import tcp
 from lab import ECHO_PORT, FAMILIES, REFUSED_PORT, SERVER, expect, expect_equal, wait_until
 from registry import lab_test
 
+BESIDE = True
 SYN_RETRIES = 2
 # SYNs at 0 s and 1 s; 2 s after the last one the backend counts as silent.
 SILENT_S = 3

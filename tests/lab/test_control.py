@@ -12,6 +12,7 @@ import tcp
 from lab import DRIVERS, ECHO_PORT, Sluice, expect, expect_equal, wait_until
 from registry import lab_test
 
+BESIDE = True
 FAMILY = socket.AF_INET
 REQUEST_BYTES_MAX = 64 * 1024
 PEERS_MAX = 32

@@ -12,6 +12,7 @@ from parity import BACKEND, Accepting, Clients
 from registry import lab_test
 from test_overflow import DROP_SYNS
 
+BESIDE = True
 FAMILY = socket.AF_INET
 SMALL = 5
 BURST = 60

@@ -6,6 +6,8 @@ from control import sluicectl_json
 from lab import ECHO_PORT, FAMILIES, FAMILY_NAME, expect, expect_equal
 from registry import lab_test
 
+BESIDE = True
+
 REFUSES, OFFERS, ACCEPTS = 0, 1, 2  # tcp_ecn
 EXCHANGE_BYTES = 1000000
 

@@ -20,6 +20,7 @@ from lab import (ALL_CPUS, DRIVERS, ECHO_PORT, FAMILIES, OTHER_CPUS, REFUSED_POR
 from registry import lab_test
 from test_start import EXIT_FAILED, refused
 
+BESIDE = True
 HERE = pathlib.Path(__file__).resolve().parent
 
 
@@ -138,7 +139,7 @@ def link_down_and_up(lab):
     tcp.exchange(*pair, 100000)
 
 
-@lab_test(drivers=DRIVERS[:1])
+@lab_test(drivers=DRIVERS[:1], beside=False)
 def control_thread_stopped(lab):
   """The control thread stands still: packets flow on, established and new, also under a flood; when
   it goes on it serves what has waited, and blames no worker."""
@@ -350,7 +351,7 @@ def least_mbufs(lab, config):
   return int(re.search(r"at least (\d+)", said).group(1))
 
 
-@lab_test(drivers=DRIVERS[:1], offloads=(False,))
+@lab_test(drivers=DRIVERS[:1], offloads=(False,), beside=False)
 def least_buffers(lab):
   """As few packet buffers as are allowed, and as much held as can be: clients of a silent backend
   send at once, under a flood. What has no room is dropped and counted, others are served."""
@@ -386,7 +387,7 @@ table inet lab {{
   wait_until(lambda: sluice.counters()["workers"][0]["early_held"] == 0, 5, "nothing held")
 
 
-@lab_test(drivers=DRIVERS[:1], offloads=(False,))
+@lab_test(drivers=DRIVERS[:1], offloads=(False,), beside=False)
 def other_worker_stopped(lab):
   """One of two workers stands still under a flood, with as few packet buffers as are allowed: what
   waits for it leaves the other one enough to serve its own connections."""
@@ -429,7 +430,7 @@ def stop_with_worker_stopped(lab):
     tcp.exchange(*pair, 100000)
 
 
-@lab_test(drivers=DRIVERS[:1])
+@lab_test(drivers=DRIVERS[:1], beside=False)
 def killed_and_started_again(lab):
   """kill -9 under traffic and another start with the same file: nothing that is left behind is in
   the way, users are back at once, and old connections get the end that their policy says."""

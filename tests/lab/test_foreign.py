@@ -11,6 +11,7 @@ from lab import (ECHO_PORT, FAMILIES, FAMILY_NAME, FOREIGN_PORT, SERVER, expect,
   expect_equal)
 from registry import EITHER, lab_test
 
+BESIDE = True
 ETHERTYPE_LAB = 0x88b5  # IEEE 802: for local experiments
 ETH_P_ALL = 3
 SOL_PACKET, PACKET_AUXDATA = 263, 8

@@ -12,6 +12,7 @@ from registry import lab_test
 from test_clients import (SCALES, SMALL_MSS, close_both, expect_was_bad, from_port, make_bad,
   options_off, scaled_connection)
 
+BESIDE = True
 PARALLEL = 100
 REUSES = 20
 BAD_REUSES = 6

@@ -7,6 +7,7 @@ import tcp
 from lab import ECHO_PORT, FAMILIES, FAMILY_NAME, expect, expect_equal
 from registry import lab_test
 
+BESIDE = True
 SYSCTLS = {"wscale": "net.ipv4.tcp_window_scaling", "sack": "net.ipv4.tcp_sack",
   "ts": "net.ipv4.tcp_timestamps"}
 COMBINATIONS = [{name for name, on in zip(SYSCTLS, switches) if on}

@@ -14,6 +14,7 @@ from lab import DRIVERS, ECHO_PORT, SERVER, expect, expect_equal, wait_until
 from parity import BACKEND, Clients
 from registry import lab_test
 
+BESIDE = True
 FAMILY = socket.AF_INET
 BACKLOG = 5  # six fit
 STREAM_BYTES = 200000
@@ -168,13 +169,13 @@ def resets(lab, syncookies):
   clients.close()
 
 
-@lab_test(drivers=DRIVERS[:1], relays=("client",))
+@lab_test(drivers=DRIVERS[:1], relays=("client",), beside=False)
 def resets_queued(lab):
   """Abort 1 in queue mode: ECONNRESET within one round trip."""
   resets(lab, 1)
 
 
-@lab_test(drivers=DRIVERS[:1], relays=("client",))
+@lab_test(drivers=DRIVERS[:1], relays=("client",), beside=False)
 def resets_with_cookies(lab):
   """Abort 1 in cookie mode: the same, where Linux stays silent."""
   resets(lab, 2)

@@ -5,6 +5,7 @@ import tcp
 from lab import CLIENT, ECHO_PORT, FAMILIES, FAMILY_NAME, ROUTER_MTU, SERVER, expect
 from registry import lab_test
 
+BESIDE = True
 TRANSFER_BYTES = 10000000
 
 

@@ -10,6 +10,7 @@ from lab import (ALL_CPUS, ECHO_PORT, FAMILIES, FAMILY_NAME, ROUTER_INNER, ROUTE
   expect, expect_equal, wait_until)
 from registry import lab_test
 
+BESIDE = True
 PROBE = {socket.AF_INET: "10.0.0.250", socket.AF_INET6: "fd00::250"}
 SERVER_MTU = 1400
 SERVER_MSS = {socket.AF_INET: SERVER_MTU - 40, socket.AF_INET6: SERVER_MTU - 60}
@@ -102,7 +103,7 @@ def first_client(lab):
       f"MAC of {PROBE[family]} at the server")
 
 
-@lab_test(drivers=("af_packet",), router="server")
+@lab_test(drivers=("af_packet",), router="server", beside=False)
 def behind_a_gateway(lab):
   """A server behind a router, probed by two workers through that gateway."""
   lab.router.ip("address", "add", "10.0.0.249/30", "dev", "r1")

@@ -10,6 +10,7 @@ from lab import (DRIVERS, ECHO_PORT, FAMILIES, FAMILY_NAME, SERVER, expect, expe
   wait_until)
 from registry import lab_test
 
+BESIDE = True
 GREETING = b"220 hello\r\n"
 SYN_LIMIT = 128
 USERS = 100

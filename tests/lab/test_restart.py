@@ -19,6 +19,7 @@ from lab import (ALL_CPUS, DRIVERS, ECHO_PORT, FAMILIES, FOREIGN_PORT, SERVER, S
   expect, expect_equal, wait_until)
 from registry import lab_test
 
+BESIDE = True
 PIECE = 2000
 ROUND_S = 0.2
 BEAT_S = 0.002
@@ -179,7 +180,7 @@ def expect_counters_afterwards(sluice, before):
   expect_equal(total["EstabResets"], 0, "connections reset")
 
 
-@lab_test()
+@lab_test(beside=False)
 def pitfall_29_warm_restart(lab):
   """1,000 connections with running transfers over an upgrade: each stream arrives as it was sent,
   and nothing is forwarded for less than a second."""
@@ -220,7 +221,7 @@ def taken(sluice):
   return int(said[-1]) if said else None
 
 
-@lab_test(drivers=DRIVERS[:1])
+@lab_test(drivers=DRIVERS[:1], beside=False)
 def stop_and_start(lab):
   """A stop keeps connections for the next start, be it with other workers; once, and never from a
   file that was damaged. After a kill -9 there is nothing to take."""

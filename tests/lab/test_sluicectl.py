@@ -11,6 +11,7 @@ from lab import (CLIENT, DRIVERS, ECHO_PORT, FAMILIES, FAMILY_NAME, SERVER, SPAR
   expect_equal, run, wait_until)
 from registry import lab_test
 
+BESIDE = True
 FAMILY = socket.AF_INET
 SS_KEYS = {"backend", "state", "local", "recv_q", "send_q", "syn_recv", "syn_recv_max", "mode",
   "established"}

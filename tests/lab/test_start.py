@@ -11,6 +11,7 @@ from lab import (ALL_CPUS, DRIVERS, ECHO_PORT, FAMILIES, SERVER, SLUICE, SPARE_P
   expect_equal, run, wait_until)
 from registry import lab_test
 
+BESIDE = True
 EXIT_FAILED = 1
 EXIT_CONFIG = 2
 
@@ -95,7 +96,7 @@ def interface_vanishes(lab):
   expect("s1" in said[0] or "server" in said[0], f"the message names no port: {said[0]}")
 
 
-@lab_test()
+@lab_test(beside=False)
 def stop_in_mid_traffic(lab):
   """Each stop signal ends it within seconds, with connections open and packets under way."""
   for number in (signal.SIGTERM, signal.SIGINT):
@@ -155,7 +156,7 @@ def pitfall_28_stopped_and_continued(lab):
   expect(emitted["rst_client"] + emitted["rst_backend"] == 0, f"resets: {emitted}")
 
 
-@lab_test(drivers=DRIVERS[:1])
+@lab_test(drivers=DRIVERS[:1], beside=False)
 def two_workers(lab):
   """Two workers share the ports; whatever lands on the wrong one is steered."""
   expect(len(ALL_CPUS) >= 2, "this test needs two CPUs")

@@ -102,7 +102,7 @@ def server_speaks_first(lab):
     server.close()
 
 
-@lab_test()
+@lab_test(beside=True)
 def half_close(lab):
   """One end has said all; the other goes on for a while, in both roles."""
   sluice = lab.start_sluice()
