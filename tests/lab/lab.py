@@ -225,6 +225,10 @@ class Namespace:
   def ip(self, *arguments):
     return run("ip", "-n", self.name, *arguments)
 
+  def ip_batch(self, *lines):
+    """Several commands of ip in one process."""
+    run("ip", "-n", self.name, "-batch", "-", input="".join(f"{line}\n" for line in lines))
+
   def sysctl(self, key, value):
     with self.entered():
       pathlib.Path("/proc/sys", key.replace(".", "/")).write_text(f"{value}\n")
@@ -248,8 +252,7 @@ class Namespace:
     return links[0]["address"]
 
   def offloads_off(self, interface):
-    for feature in OFFLOADS:
-      self.run("ethtool", "-K", interface, feature, "off", check=False)
+    self.run("ethtool", "-K", interface, *(word for name in OFFLOADS for word in (name, "off")))
 
 
 class Sluice:
@@ -390,16 +393,15 @@ class Lab:
       if (self.driver, self.tags) == ("af_packet", "qinq"):
         # Beyond the MTU a packet socket sends one tag, and only 802.1Q (packet_extra_vlan_len_allowed).
         self.sluice_host.ip("link", "set", inner, "mtu", 1504)
-    for host, device, addresses in ((self.client, "c0", CLIENT), (self.server, "s0", SERVER)):
-      for family, length, prefix in ((socket.AF_INET, 24, "10.0.0.0"), (socket.AF_INET6, 64, "fd00::")):
-        host.ip("address", "add", f"{addresses[family]}/{length}", "dev", device, "noprefixroute",
-          *(["nodad"] if family == socket.AF_INET6 else []))
-        # A veth lets pass one tag beyond its MTU, not two.
-        host.ip("route", "add", f"{prefix}/{length}", "dev", device,
-          *([] if self.tags in ("", "vlan") else ["mtu", 1496]))
+    # A veth lets pass one tag beyond its MTU, not two.
+    mtu = "" if self.tags in ("", "vlan") else "mtu 1496"
+    for host, device, (ip4, ip6) in ((self.client, "c0", CLIENT.values()),
+        (self.server, "s0", SERVER.values())):
+      host.ip_batch(f"address add {ip4}/24 dev {device} noprefixroute",
+        f"address add {ip6}/64 dev {device} noprefixroute nodad",
+        f"route add 10.0.0.0/24 dev {device} {mtu}", f"route add fd00::/64 dev {device} {mtu}")
     # Answers to sources that do not exist go back the way they came, as through a router.
-    for family, option in ((socket.AF_INET, "-4"), (socket.AF_INET6, "-6")):
-      self.server.ip(option, "route", "add", "default", "via", CLIENT[family])
+    self.server.ip_batch(*(f"route add default via {address}" for address in CLIENT.values()))
     if self.router_wire:
       self._route()
 
@@ -446,12 +448,12 @@ class Lab:
         "dev", inner_device)
 
   def _veth(self, first, first_device, second, second_device):
-    second.ip("link", "add", second_device, "type", "veth", "peer", "name", first_device,
-      "netns", first.name)
-    for host, device in ((first, first_device), (second, second_device)):
-      host.ip("link", "set", device, "up")
-      if not self.offloads:
-        host.offloads_off(device)
+    second.ip_batch(f"link add {second_device} type veth peer name {first_device} netns {first.name}",
+      f"link set {second_device} up")
+    first.ip("link", "set", first_device, "up")
+    if not self.offloads:
+      first.offloads_off(first_device)
+      second.offloads_off(second_device)
 
   def _virtio(self, name, host, device):
     """A tap device that a process of its own joins to Sluice's virtio port by vhost-user. Sluice is

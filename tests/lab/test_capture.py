@@ -11,6 +11,7 @@ from lab import ECHO_PORT, FAMILIES, Failure, expect, expect_equal, wait_until
 from registry import lab_test
 from test_loss import AT_RANDOM, lose
 
+BESIDE = True
 EXCHANGE_BYTES = 1000000
 SYSCTLS = ("net.ipv4.tcp_window_scaling", "net.ipv4.tcp_sack", "net.ipv4.tcp_timestamps")
 

@@ -102,19 +102,19 @@ def all_clients_on_bad_wires(lab, size, requests):
   expect_was_bad(lab)
 
 
-@lab_test(drivers=DRIVERS[:1], relays=("client", "server"))
+@lab_test(drivers=DRIVERS[:1], relays=("client", "server"), beside=True)
 def programs_on_bad_wires(lab):
   """The same with 500 KB where both wires lose, double and reorder 2 % each in both directions."""
   all_clients_on_bad_wires(lab, LOSSY_FILE_BYTES, 100)
 
 
-@lab_test(drivers=DRIVERS[:1], tags="vlan", relays=("client", "server"))
+@lab_test(drivers=DRIVERS[:1], tags="vlan", relays=("client", "server"), beside=True)
 def programs_vlan_on_bad_wires(lab):
   """The same in VLAN 10, with 60 KB and 20 requests."""
   all_clients_on_bad_wires(lab, LOSSY_SMALL_BYTES, LOSSY_REQUESTS)
 
 
-@lab_test(drivers=DRIVERS[:1], relays=("client", "server"))
+@lab_test(drivers=DRIVERS[:1], relays=("client", "server"), beside=True)
 def programs_without_options_on_bad_wires(lab):
   """The same between hosts without options."""
   options_off(lab)

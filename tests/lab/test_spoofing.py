@@ -13,6 +13,7 @@ from control import sluicectl_json
 from lab import ECHO_PORT, FAMILIES, FAMILY_NAME, expect, expect_equal, wait_until
 from registry import lab_test
 
+BESIDE = True
 POSITIONS = 1000
 WINDOW_BYTES = 60000  # what both hosts take at any time
 OLD_MS = 100000       # how much older than the last one a forged timestamp is
