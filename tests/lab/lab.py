@@ -7,8 +7,8 @@ One flat Ethernet segment: the client is 10.0.0.1 and fd00::1, the server 10.0.0
 Both ends are real Linux hosts. With the driver DIRECT there is no Sluice, and c0 is joined to s0.
 A relay (relay.py) may stand in either wire, or a router through which no packet larger than
 ROUTER_MTU fits. Everything that a Lab starts or makes ends with it,
-also after a signal; nothing else on the machine is touched. Sluice's worker has a CPU of its own,
-all the rest shares the others.
+also after a signal; nothing else on the machine is touched. Sluice's worker has a CPU of its own, or
+shares it with those of labs beside this one; all the rest shares the others.
 """
 
 import contextlib
