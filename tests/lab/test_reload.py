@@ -128,6 +128,7 @@ def thousand_reloads(lab):
   lab.start_nginx(keepalive_s=60)
   (lab.directory / "www" / "page").write_bytes(b"x" * PAGE_BYTES)
   config = lab.config(tcp_syncookies=1)
+  config["timeouts"] = {"reset_s": RESET_S}
   sluice = lab.start_sluice(config)
   users = Users(lab)
   flood = lab.flood("syn", 120 * FLOOD_RATE, FLOOD_RATE, FAMILY, WEB_PORT)
