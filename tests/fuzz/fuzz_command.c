@@ -85,8 +85,10 @@ world_open(struct fuzz_world *w)
 	memset(w, 0, sizeof(*w));
 	for (unsigned i = 0; i < WORKERS; i++) {
 		w->watches[i].progress = &w->progress[i];
-		w->workers[i] = (struct stats_worker){
-				i, &w->worker_counters[i], w->counters[i], &w->watches[i], NULL};
+		w->workers[i] = (struct stats_worker){.cpu = i,
+				.counters = &w->worker_counters[i],
+				.backends = w->counters[i],
+				.watch = &w->watches[i]};
 	}
 	/* Some trouble for doctor to look at. */
 	w->counters[0][0].values[COUNTER_ListenOverflows] = 9;
