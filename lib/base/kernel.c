@@ -20,7 +20,8 @@ kernel_is_supported(enum kernel kernel)
 	case KERNEL_AVX2:
 		return __builtin_cpu_supports("avx2") != 0;
 	case KERNEL_AVX512:
-		return __builtin_cpu_supports("avx512f") != 0;
+		return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+		       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("bmi2");
 #endif
 	default:
 		return false;

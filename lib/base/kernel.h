@@ -11,7 +11,7 @@
 enum kernel {
 	KERNEL_SCALAR,
 	KERNEL_AVX2,   /**< four 64-bit lanes */
-	KERNEL_AVX512, /**< eight; needs AVX512F */
+	KERNEL_AVX512, /**< eight; needs AVX512F, BW and VL, and BMI2 */
 	KERNEL_COUNT
 };
 

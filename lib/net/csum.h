@@ -58,6 +58,9 @@ csum_add(uint64_t sum, const void *data, size_t length)
 	return sum + csum_narrow(csum_add_wide(even, odd));
 }
 
+/** csum_add() with AVX-512 (F, BW, VL, and BMI2), for up to 256 KiB. */
+uint64_t csum_add_avx512(uint64_t sum, const void *data, size_t length);
+
 /**
  * Folds a running sum to 16 bits, memory order, not complemented. A number plus itself with its
  * halves exchanged has their sum in the upper half, end-around carry included.

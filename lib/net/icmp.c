@@ -106,7 +106,7 @@ icmp_parse(struct pkt *pkt, enum family family, uint32_t offset, uint32_t end,
 	pkt->seq = load_be32(tcp + TCP_SEQ_AT);
 	pkt->l4_offset = (uint16_t)offset;
 	pkt->l4_length = end - offset;
-	pkt->quote_offset = (uint16_t)quote.tcp;
+	pkt->quote_offset = quote.tcp;
 	return PKT_ICMP_ERROR;
 }
 

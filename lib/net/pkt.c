@@ -409,6 +409,7 @@ pkt_parse(struct pkt *pkt, enum side from)
 	pkt->from = (uint8_t)from;
 	pkt->reason = REASON_NONE;
 	pkt->flow_label = 0;
+	pkt->checked = 0;
 	if (LIKELY(is_common(pkt)))
 		parse_common(pkt, from);
 	else

@@ -54,6 +54,15 @@ enum tcp_flag {
 	TCP_CWR = 0x80,
 };
 
+/** What pkt_read() has found right already, bit by bit; without a bit nothing is known. */
+enum pkt_checked {
+	PKT_HEADERS_SOUND = 1, /**< all that pkt_check_tcp() judges before flags and options, and
+				  the flags; but for the TCP checksum */
+	PKT_SUM_RIGHT = 2,     /**< the TCP checksum, or the port's word counts */
+	PKT_OPTIONS_READ = 4,  /**< opt is filled */
+	PKT_SOUND = PKT_HEADERS_SOUND | PKT_SUM_RIGHT | PKT_OPTIONS_READ,
+};
+
 struct pkt {
 	/* Set by the caller before the burst. */
 	uint8_t *data;	   /**< first byte of the Ethernet header */
@@ -64,32 +73,43 @@ struct pkt {
 			      caller must know */
 	uint16_t tailroom; /**< writable bytes behind data + len */
 	uint8_t csum;	   /**< enum pkt_csum */
+	uint8_t kind;	   /**< enum pkt_kind; the caller sets PKT_UNPARSED, pkt_parse() the rest */
+
+	uint32_t hash; /**< flow hash of the tuple; set by the pipeline */
 
 	/* Set by pkt_parse(); offsets from data. */
-	uint8_t kind;		   /**< enum pkt_kind; the caller sets PKT_UNPARSED */
-	uint8_t l3_offset;	   /**< IP header, 14..22 */
-	uint8_t tcp_header_length; /**< 20..60; below that before pkt_check_tcp */
-	uint16_t l4_offset;	   /**< TCP or ICMP header */
-	uint16_t quote_offset;	   /**< PKT_ICMP_ERROR: the quoted TCP header */
-	uint32_t l4_length; /**< bytes of it and its payload, by the IP length, not the frame's */
-	uint32_t seq;	    /**< host order, as all below */
-	uint32_t ack;
-	uint16_t window;  /**< as it stands in the header, unscaled */
-	uint8_t flags;	  /**< enum tcp_flag bits */
-	uint8_t ttl;	  /**< TTL or hop limit */
-	uint8_t tos;	  /**< DSCP and ECN byte */
-	uint8_t from;	  /**< enum side: the port it came in by */
-	uint8_t fragment; /**< PKT_FRAGMENT: enum fragment_kind */
-	/* Set as the packet ends. */
-	uint8_t reason;	     /**< enum reason; REASON_NONE until decided */
-	uint32_t flow_label; /**< IPv6, 20 bits; 0 for IPv4 */
-	uint32_t hash;	     /**< flow hash of the tuple; set by the pipeline */
-	uint32_t conn;	     /**< connection index; set by the pipeline */
-
 	struct tuple tuple;
+	uint32_t seq; /**< host order, as all below */
+	union {
+		uint32_t ack;
+		uint32_t quote_offset; /**< PKT_ICMP_ERROR: the quoted TCP header */
+	};
+	uint16_t window;	   /**< as it stands in the header, unscaled */
+	uint8_t flags;		   /**< enum tcp_flag bits */
+	uint8_t tcp_header_length; /**< 20..60; below that before pkt_check_tcp */
+	uint32_t l4_length; /**< bytes of it and its payload, by the IP length, not the frame's */
+
 	struct tcp_opt opt; /**< set by pkt_check_tcp() */
+
+	uint8_t l3_offset;  /**< IP header, 14..22 */
+	uint8_t ttl;	    /**< TTL or hop limit */
+	uint8_t tos;	    /**< DSCP and ECN byte */
+	uint8_t from;	    /**< enum side: the port it came in by */
+	uint16_t l4_offset; /**< TCP or ICMP header */
+	uint8_t reason;	    /**< enum reason; REASON_NONE until decided, as the packet ends */
+	union {
+		uint8_t checked;  /**< PKT_TCP: enum pkt_checked bits; for pkt_check() */
+		uint8_t fragment; /**< PKT_FRAGMENT: enum fragment_kind */
+	};
+	uint32_t flow_label; /**< IPv6, 20 bits; 0 for IPv4 */
+	union {
+		uint32_t conn;	     /**< connection index; set by the pipeline */
+		uint32_t csum_begun; /**< with PKT_HEADERS_SOUND, before pkt_check(): the running
+					TCP sum of what pkt_read() has seen */
+	};
 };
-static_assert(sizeof(struct pkt) <= 3 * CACHE_LINE_SIZE, "a burst of 32 stays in L1 (6 KiB)");
+static_assert(sizeof(struct pkt) == 2 * CACHE_LINE_SIZE,
+		"a burst of 32 leaves most of L1 to others");
 
 /**
  * Finds out what the packet is and fills the parsed fields. `from` tells which port it came in

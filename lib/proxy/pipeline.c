@@ -10,6 +10,7 @@
  */
 #include "base/seq.h"
 #include "net/fragment.h"
+#include "net/pkt_read.h"
 #include "proxy/connect.h"
 #include "proxy/exempt.h"
 #include "proxy/handshake.h"
@@ -32,8 +33,8 @@ list_add(struct task_list *list, struct pkt *pkt, const struct backend_config *c
 	list->tasks[list->count++] = (struct task){.pkt = pkt, .config = config};
 }
 
-/* Packets between the one whose headers are loaded and the one being parsed. */
-#define PREFETCH_AHEAD 8
+/* Packets that are read together while the headers of as many more are loaded. */
+#define READ_TOGETHER PKT_READ_LANES
 
 /* Headers fill one line and begin the next; the checksum goes on from there. What lies further
  * behind, the CPU sees coming itself. */
@@ -43,6 +44,22 @@ prefetch_packet(const struct pkt *pkt)
 	__builtin_prefetch(pkt->data, 1);
 	__builtin_prefetch(pkt->data + CACHE_LINE_SIZE, 1);
 	__builtin_prefetch(pkt->data + (pkt->len > 2 * CACHE_LINE_SIZE ? 2 * CACHE_LINE_SIZE : 0));
+}
+
+/* How many of the packets from the first on are read together. */
+static inline unsigned
+read_count(const struct burst *burst, unsigned first)
+{
+	if (first >= burst->count)
+		return 0;
+	return burst->count - first < READ_TOGETHER ? burst->count - first : READ_TOGETHER;
+}
+
+static inline void
+prefetch_packets(const struct burst *burst, unsigned first)
+{
+	for (unsigned i = 0; i < read_count(burst, first); i++)
+		prefetch_packet(&burst->pkts[first + i]);
 }
 
 static inline bool
@@ -73,12 +90,11 @@ fragment_reason(struct worker *w, const struct pkt *pkt, enum side from)
 /* Judges one packet. What is for a backend and sound goes on: a client's SYN, which is looked up
  * among the half-open clients, or anything else, which is among the connections. */
 static void
-stage_parse(struct worker *w, struct pkt *pkt, enum side from, const struct backend_config **last,
+stage_judge(struct worker *w, struct pkt *pkt, enum side from, const struct backend_config **last,
 		struct task_list *sound, struct task_list *syns)
 {
 	const struct backend_config *config;
 
-	pkt_parse(pkt, from);
 	switch (pkt->kind) {
 	case PKT_TCP:
 	case PKT_ICMP_ERROR:
@@ -104,7 +120,7 @@ stage_parse(struct worker *w, struct pkt *pkt, enum side from, const struct back
 		return;
 	}
 	if (LIKELY(pkt->kind == PKT_TCP))
-		pkt->reason = (uint8_t)pkt_check_tcp(pkt);
+		pkt->reason = (uint8_t)pkt_check(w->env.kernel, pkt);
 	if (pkt->reason != REASON_NONE)
 		return;
 	pkt->hash = flow_table_hash(&w->flows, &pkt->tuple);
@@ -319,10 +335,12 @@ count_reasons(struct worker *w, const struct burst *burst)
 static void
 note_recent(struct worker *w, const struct task_list *list)
 {
+	const ticks_t now = w->now; /* so that it is converted once */
+
 	for (unsigned i = 0; i < list->count; i++) {
 		const struct pkt *pkt = list->tasks[i].pkt;
 
-		recent_note(&w->recent, pkt->hash, (enum reason)pkt->reason, w->now);
+		recent_note(&w->recent, pkt->hash, (enum reason)pkt->reason, now);
 	}
 }
 
@@ -348,13 +366,13 @@ sluice_burst(struct worker *w, struct burst *burst, ticks_t now)
 	syns.count = 0;
 	steps.count = 0;
 	worker_enter(w, now);
-	for (unsigned i = 0; i < burst->count && i < PREFETCH_AHEAD; i++)
-		prefetch_packet(&burst->pkts[i]);
-	for (unsigned i = 0; i < burst->count; i++) {
-		if (i + PREFETCH_AHEAD < burst->count)
-			prefetch_packet(&burst->pkts[i + PREFETCH_AHEAD]);
-		stage_parse(w, &burst->pkts[i], burst->from, &last, &sound, &syns);
+	prefetch_packets(burst, 0);
+	for (unsigned first = 0; first < burst->count; first += READ_TOGETHER) {
+		prefetch_packets(burst, first + READ_TOGETHER);
+		pkt_read(w->env.kernel, &burst->pkts[first], read_count(burst, first), burst->from);
 	}
+	for (unsigned i = 0; i < burst->count; i++)
+		stage_judge(w, &burst->pkts[i], burst->from, &last, &sound, &syns);
 	stage_find(w, &sound);
 	stage_classify(w, &sound, &spliced, &steps);
 	stage_splice(w, &spliced, burst->from, changes);

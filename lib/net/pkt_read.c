@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Chooses the variant; what that leaves is done here, packet by packet. */
+#include "net/pkt_read.h"
+
+#include "net/bytes.h"
+#include "net/csum.h"
+
+/* A vector's way takes as long for one packet as for PKT_READ_LANES. */
+#define PACKETS_WORTH_A_VECTOR 4
+
+#if defined(__x86_64__)
+/* Fewer than PKT_READ_LANES: the places left are of packets that are nothing. */
+static void
+read_few(struct pkt *pkts, unsigned count, enum side from)
+{
+	struct pkt lanes[PKT_READ_LANES];
+
+	memcpy(lanes, pkts, count * sizeof(*pkts));
+	for (unsigned i = count; i < PKT_READ_LANES; i++)
+		lanes[i] = (struct pkt){.data = lanes[0].data, .kind = PKT_BAD};
+	pkt_read_avx512(lanes, from);
+	memcpy(pkts, lanes, count * sizeof(*pkts));
+}
+
+static void
+read_wide(struct pkt *pkts, unsigned count, enum side from)
+{
+	unsigned first = 0;
+
+	for (; count - first >= PKT_READ_LANES; first += PKT_READ_LANES)
+		pkt_read_avx512(&pkts[first], from);
+	if (count - first >= PACKETS_WORTH_A_VECTOR)
+		read_few(&pkts[first], count - first, from);
+}
+#endif
+
+void
+pkt_read(enum kernel kernel, struct pkt *pkts, unsigned count, enum side from)
+{
+#if defined(__x86_64__)
+	if (kernel == KERNEL_AVX512)
+		read_wide(pkts, count, from);
+#else
+	(void)kernel;
+#endif
+	for (unsigned i = 0; i < count; i++)
+		if (UNLIKELY(pkts[i].kind == PKT_UNPARSED))
+			pkt_parse(&pkts[i], from);
+}
+
+/* The running TCP sum, completed. */
+static uint64_t
+sum_whole(enum kernel kernel, const struct pkt *pkt)
+{
+	const uint32_t begun = pkt->l3_offset + PKT_READ_IP_BYTES;
+	const uint32_t end = pkt->l4_offset + pkt->l4_length;
+
+	if (end <= begun)
+		return pkt->csum_begun;
+#if defined(__x86_64__)
+	if (kernel == KERNEL_AVX512)
+		return csum_add_avx512(pkt->csum_begun, pkt->data + begun, end - begun);
+#endif
+	(void)kernel;
+	return csum_add(pkt->csum_begun, pkt->data + begun, end - begun);
+}
+
+enum reason
+pkt_check_rest(enum kernel kernel, struct pkt *pkt)
+{
+	if (!(pkt->checked & PKT_HEADERS_SOUND))
+		return pkt_check_tcp(pkt);
+	if (!(pkt->checked & PKT_SUM_RIGHT) && csum_fold(sum_whole(kernel, pkt)) != 0xffff)
+		return pkt_check_tcp(pkt);
+	if (!(pkt->checked & PKT_OPTIONS_READ) &&
+			!tcp_opt_parse(pkt->data + pkt->l4_offset + TCP_BYTES_MIN,
+					pkt->tcp_header_length - (unsigned)TCP_BYTES_MIN,
+					&pkt->opt))
+		return REASON_tcp_options;
+	return REASON_NONE;
+}

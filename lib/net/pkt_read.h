@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A burst's packets parsed and judged together: what pkt_parse() and pkt_check_tcp() do one by one,
+ * with the widest instructions there are. A variant knows the common shapes and says only what is
+ * right with them; whatever else there is, or is wrong, goes the way of those two, which are its
+ * twin and have the last word on every refusal.
+ */
+#ifndef SLUICE_NET_PKT_READ_H
+#define SLUICE_NET_PKT_READ_H
+
+#include "base/kernel.h"
+#include "net/pkt.h"
+
+/** pkt_parse() for each of count packets; those parsed already stay as they are. Beside it may find
+ * parts of pkt_check_tcp() right, which pkt_check() then leaves out. Reads up to 110 bytes from
+ * data on where len + tailroom are as many, whatever the frame's length; what lies behind the frame
+ * counts for nothing. */
+void pkt_read(enum kernel kernel, struct pkt *pkts, unsigned count, enum side from);
+
+/** pkt_check() for what pkt_read() has not found all right. */
+enum reason pkt_check_rest(enum kernel kernel, struct pkt *pkt);
+
+/** pkt_check_tcp() of a PKT_TCP packet after pkt_read() or pkt_parse(); once, before pkt->conn is
+ * set and before any of its bytes change. */
+static inline enum reason
+pkt_check(enum kernel kernel, struct pkt *pkt)
+{
+	return LIKELY(pkt->checked == PKT_SOUND) ? REASON_NONE : pkt_check_rest(kernel, pkt);
+}
+
+#define PKT_READ_LANES 16
+
+/** The variant, for pkt_read(): takes PKT_READ_LANES packets; fills those that are of a common
+ * shape and PKT_UNPARSED, and leaves the others alone. */
+void pkt_read_avx512(struct pkt *pkts, enum side from);
+
+/** Where the sum that pkt_read() has begun ends: bytes behind l3_offset. Shorter packets' is whole.
+ */
+#define PKT_READ_IP_BYTES 92u
+
+#endif
