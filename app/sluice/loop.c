@@ -12,6 +12,7 @@
 #include <rte_rcu_qsbr.h>
 
 #include "mbuf_pkt.h"
+#include "net/pkt_read.h"
 #include "partial.h"
 
 #define PREFETCH_DISTANCE 4
@@ -182,11 +183,11 @@ burst_steer(struct loop *loop)
 	struct burst *burst = &loop->burst;
 	unsigned kept = 0;
 
+	pkt_read(loop->kernel, burst->pkts, burst->count, burst->from);
 	for (unsigned i = 0; i < burst->count; i++) {
 		struct pkt *pkt = &burst->pkts[i];
 		unsigned owner = loop->index;
 
-		pkt_parse(pkt, burst->from);
 		if (pkt->kind == PKT_TCP || pkt->kind == PKT_ICMP_ERROR)
 			owner = steer_owner(loop->steer, &pkt->tuple);
 		if (owner == loop->index) {
