@@ -24,6 +24,33 @@ struct syn_ack {
 	bool ecn; /**< accepts ECN: ECE is set (RFC 3168 6.1.1) */
 };
 
+/** Bytes of the shortest Ethernet frame without its checksum: what is shorter gets padded. */
+#define SYN_ACK_FRAME_MIN 60
+
+/** True when a segment with that many bytes of options, built over pkt, makes no longer frame than
+ * pkt is (PITFALLS 11). */
+static inline bool
+syn_ack_fits(const struct pkt *pkt, unsigned options_length)
+{
+	unsigned ip = pkt->tuple.family == FAMILY_IP4 ? IP4_BYTES_MIN : IP6_BYTES;
+	unsigned answer = pkt->l3_offset + ip + TCP_BYTES_MIN + options_length;
+
+	return LIKELY(answer <= pkt->len) || answer <= SYN_ACK_FRAME_MIN;
+}
+
+/** Of what is offered to clients that offer everything, what the one whose SYN (checked, as
+ * received) is given offers too; all but tsval. */
+static inline void
+syn_ack_offer(struct tcp_opt_syn *announce, const struct tcp_opt_syn *offer, const struct pkt *syn)
+{
+	announce->tsecr = syn->opt.tsval;
+	announce->mss = offer->mss;
+	announce->wscale = syn->opt.wscale != TCP_WSCALE_NONE ? offer->wscale : TCP_WSCALE_NONE;
+	announce->sack_permitted = offer->sack_permitted & syn->opt.sack_permitted;
+	announce->has_timestamp = offer->has_timestamp & syn->opt.has_timestamp;
+	announce->ecn = offer->ecn && pkt_offers_ecn(syn);
+}
+
 /* Writes the IP header; returns the running sum of both addresses. */
 static inline uint64_t
 syn_ack_put_ip4(uint8_t *ip, const struct tuple *tuple, uint32_t tcp_length)

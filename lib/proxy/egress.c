@@ -43,7 +43,7 @@ egress_admits_longer(struct worker *w, const struct pkt *syn, struct tcp_opt_syn
 
 	if (announce->mss >= mss_unnamed(syn)) {
 		announce->mss = 0;
-		if (egress_fits(syn, tcp_opt_syn_length(announce)))
+		if (syn_ack_fits(syn, tcp_opt_syn_length(announce)))
 			return true;
 	}
 	config = snapshot_find(w->snapshot, &tuple->backend, tuple->backend_port);

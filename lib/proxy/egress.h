@@ -7,23 +7,8 @@
 #ifndef SLUICE_PROXY_EGRESS_H
 #define SLUICE_PROXY_EGRESS_H
 
-#include "net/bytes.h"
-#include "net/tcp_opt_words.h"
+#include "net/syn_ack.h"
 #include "proxy/worker_impl.h"
-
-/** Bytes of the shortest Ethernet frame without its checksum: what is shorter gets padded. */
-#define EGRESS_FRAME_MIN 60
-
-/** True when a segment with that many bytes of options, built over pkt, makes no longer frame than
- * pkt is. */
-static inline bool
-egress_fits(const struct pkt *pkt, unsigned options_length)
-{
-	unsigned ip = pkt->tuple.family == FAMILY_IP4 ? IP4_BYTES_MIN : IP6_BYTES;
-	unsigned answer = pkt->l3_offset + ip + TCP_BYTES_MIN + options_length;
-
-	return LIKELY(answer <= pkt->len) || answer <= EGRESS_FRAME_MIN;
-}
 
 /** Pays for one packet towards the end of the tuple on that side. False: not to be sent. */
 bool egress_take(struct worker *w, const struct tuple *tuple, enum side to);
@@ -39,7 +24,7 @@ bool egress_admits_longer(struct worker *w, const struct pkt *syn, struct tcp_op
 static inline bool
 egress_admits(struct worker *w, const struct pkt *syn, struct tcp_opt_syn *announce)
 {
-	return LIKELY(egress_fits(syn, tcp_opt_syn_length(announce))) ||
+	return LIKELY(syn_ack_fits(syn, tcp_opt_syn_length(announce))) ||
 	       egress_admits_longer(w, syn, announce);
 }
 

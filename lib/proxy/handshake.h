@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The client's side of a handshake: SYNs answered as the queues' rules say, with an entry in the
- * syn queue or a cookie alone; ACKs that prove their client by either.
+ * The client's side of a handshake behind its SYN (proxy/syn.h): ACKs that prove their client, by
+ * an entry in the syn queue or by a cookie.
  */
 #ifndef SLUICE_PROXY_HANDSHAKE_H
 #define SLUICE_PROXY_HANDSHAKE_H
@@ -45,10 +45,6 @@ enum proof_outcome {
 	PROOF_INVALID,	 /**< a cookie was looked for and there was none */
 	PROOF_NOT_ASKED, /**< no cookie can be out there: no MAC was computed */
 };
-
-/** Answers count SYNs (at most BURST_MAX) in place, their cookies made together; sets their
- * reasons. */
-void handshake_answer_syns(struct worker *w, const struct task *syns, unsigned count);
 
 /**
  * Looks up what clients' segments without connection (pkt->conn FLOW_NONE) need, at most BURST_MAX:

@@ -19,6 +19,7 @@
 #include "proxy/sample.h"
 #include "proxy/splice.h"
 #include "proxy/strays.h"
+#include "proxy/syn.h"
 #include "proxy/worker_impl.h"
 
 /* Packets of one burst that wait for the same stage. */
@@ -377,7 +378,7 @@ sluice_burst(struct worker *w, struct burst *burst, ticks_t now)
 	stage_classify(w, &sound, &spliced, &steps);
 	stage_splice(w, &spliced, burst->from, changes);
 	stage_steps(w, &steps, burst->from, changes);
-	handshake_answer_syns(w, syns.tasks, syns.count);
+	syn_answer_all(w, syns.tasks, syns.count);
 	sample_syns(w, syns.tasks, syns.count);
 	note_recent(w, &steps);
 	note_recent(w, &syns);

@@ -104,6 +104,14 @@ worker_count(struct worker *w, uint16_t slot, enum backend_counter counter, uint
 	counter_add(&w->backend_counters[slot].values[counter], n);
 }
 
+/** A SYN or ACK dropped on its way in; why: the counter that says so beside ListenDrops. */
+static inline void
+worker_count_drop(struct worker *w, const struct backend_config *config, enum backend_counter why)
+{
+	worker_count(w, config->slot, why, 1);
+	worker_count(w, config->slot, COUNTER_ListenDrops, 1);
+}
+
 static inline uint32_t *
 worker_occupancy(const struct worker *w, uint16_t slot)
 {

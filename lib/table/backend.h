@@ -55,20 +55,6 @@ void backend_profile_learn(struct backend_profile *profile, const struct backend
 struct tcp_opt_syn backend_profile_offer(const struct backend_profile *profile,
 		const struct backend_config *config, ticks_t now);
 
-/** Of an offer, what the client whose SYN (checked, as received) is given offers too; all but
- * tsval. */
-static inline void
-backend_offer_to(struct tcp_opt_syn *announce, const struct tcp_opt_syn *offer,
-		const struct pkt *syn)
-{
-	announce->tsecr = syn->opt.tsval;
-	announce->mss = offer->mss;
-	announce->wscale = syn->opt.wscale != TCP_WSCALE_NONE ? offer->wscale : TCP_WSCALE_NONE;
-	announce->sack_permitted = offer->sack_permitted & syn->opt.sack_permitted;
-	announce->has_timestamp = offer->has_timestamp & syn->opt.has_timestamp;
-	announce->ecn = offer->ecn && pkt_offers_ecn(syn);
-}
-
 /** The MSS that our SYN-ACKs announce. */
 uint16_t backend_profile_mss(
 		const struct backend_profile *profile, const struct backend_config *config);

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "net/syn_ack.h"
 #include "table/backend.h"
 
 #define NOW (UINT64_C(1700000000) * TICKS_PER_S)
@@ -75,7 +76,7 @@ announce(const struct backend_profile *profile, const struct backend_config *of,
 	const struct tcp_opt_syn offer = backend_profile_offer(profile, of, now);
 	struct tcp_opt_syn announce = {.tsval = 0};
 
-	backend_offer_to(&announce, &offer, &syn);
+	syn_ack_offer(&announce, &offer, &syn);
 	return announce;
 }
 

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Clients' SYNs answered as the queues' rules say: with an entry in the syn queue or a cookie
+ * alone, or again from the entry that is there. Called by the pipeline, last in a burst.
+ */
+#ifndef SLUICE_PROXY_SYN_H
+#define SLUICE_PROXY_SYN_H
+
+#include "proxy/handshake.h"
+
+/** Answers count SYNs (at most BURST_MAX) in place, their cookies made together; sets their
+ * reasons. */
+void syn_answer_all(struct worker *w, const struct task *syns, unsigned count);
+
+#endif
