@@ -135,6 +135,31 @@ stage_judge(struct worker *w, struct pkt *pkt, enum side from, const struct back
 	list_add(sound, pkt, config);
 }
 
+/* Starts loading what the look-ups of many backends would wait for one after the other. */
+static void
+stage_many_backends(const struct worker *w, const struct burst *burst)
+{
+	uint64_t hashes[BURST_MAX];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < burst->count; i++) {
+		const struct tuple *tuple = &burst->pkts[i].tuple;
+
+		if (burst->pkts[i].kind == PKT_TCP)
+			hashes[n++] = snapshot_prefetch_cell(
+					w->snapshot, &tuple->backend, tuple->backend_port);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		const int slot = snapshot_prefetch_config(w->snapshot, hashes[i]);
+
+		if (slot < 0)
+			continue;
+		__builtin_prefetch(&w->env.shared[slot]);
+		__builtin_prefetch(&w->backends[slot]);
+		__builtin_prefetch(&w->backend_counters[slot], 1);
+	}
+}
+
 static void
 stage_find(const struct worker *w, const struct task_list *sound)
 {
@@ -372,6 +397,8 @@ sluice_burst(struct worker *w, struct burst *burst, ticks_t now)
 		prefetch_packets(burst, first + READ_TOGETHER);
 		pkt_read(w->env.kernel, &burst->pkts[first], read_count(burst, first), burst->from);
 	}
+	if (UNLIKELY(snapshot_is_large(w->snapshot)))
+		stage_many_backends(w, burst);
 	for (unsigned i = 0; i < burst->count; i++)
 		stage_judge(w, &burst->pkts[i], burst->from, &last, &sound, &syns);
 	stage_find(w, &sound);

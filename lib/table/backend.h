@@ -35,13 +35,15 @@ struct backend_profile {
 };
 
 struct backend {
+	/* What every SYN needs. */
 	struct accept_lane lane;
 	struct backend_profile profile;
-	struct backend_probe probe;
+	uint32_t incarnation; /**< backend_config.incarnation of whom profile and probe are */
 	struct egress_flood flood;
 	struct egress_doubt doubt;
-	uint32_t incarnation; /**< backend_config.incarnation of whom profile and probe are */
-};
+	struct backend_probe probe;
+} __attribute__((aligned(CACHE_LINE_SIZE)));
+static_assert(offsetof(struct backend, flood) <= CACHE_LINE_SIZE, "one line per SYN");
 
 /** Takes in a backend's SYN-ACK (checked, as received) at time now; asked: what our SYN offered. */
 void backend_profile_learn(struct backend_profile *profile, const struct backend_config *config,

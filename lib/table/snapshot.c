@@ -15,10 +15,19 @@
 /* With few backends hardly any other address meets an occupied cell. */
 #define CELLS_LEAST 64
 
+/* More backends than stay in L1 with all that belongs to them. */
+#define LARGE_COUNT 32
+
 #define CELL_ADDRESS 1u /* entered by its address only */
 #define CELL_DROP 2u	/* besides: a backend with this address drops fragments */
 #define CELL_EXEMPT 4u	/* besides: its backends all have the same exempt sources */
 #define CELL_SHIFT 3
+
+struct cell {
+	uint32_t entry; /* index << CELL_SHIFT, with the bits below; or INDEX_NONE */
+	uint16_t tag;	/* of the hash: spares reading another's configuration */
+	uint16_t slot;	/* the backend's */
+};
 
 struct snapshot {
 	uint64_t generation;
@@ -30,10 +39,21 @@ struct snapshot {
 	bool has_foreign_cookies;
 	uint32_t count;
 	uint32_t capacity;
-	uint32_t mask;	 /* cells - 1 */
-	uint32_t *cells; /* index << CELL_SHIFT, with the bits below */
-	struct backend_config *backends;
+	uint32_t mask; /* cells - 1 */
+	struct cell *cells;
+	uint8_t *backends; /* CONFIG_STRIDE apart */
 };
+
+/* What finds a backend and answers its SYNs lies on one line. */
+#define CONFIG_STRIDE                                                                              \
+	((sizeof(struct backend_config) + CACHE_LINE_SIZE - 1) & ~(size_t)(CACHE_LINE_SIZE - 1))
+static_assert(offsetof(struct backend_config, name) <= CACHE_LINE_SIZE, "what SYNs need");
+
+static inline struct backend_config *
+config_at(const struct snapshot *snapshot, uint32_t index)
+{
+	return (struct backend_config *)(void *)(snapshot->backends + index * CONFIG_STRIDE);
+}
 
 static uint32_t
 cell_count_for(unsigned count)
@@ -49,8 +69,7 @@ size_t
 snapshot_memsize(unsigned count)
 {
 	return cache_align(sizeof(struct snapshot)) +
-	       cache_align(cell_count_for(count) * sizeof(uint32_t)) +
-	       cache_align(count * sizeof(struct backend_config));
+	       cache_align(cell_count_for(count) * sizeof(struct cell)) + count * CONFIG_STRIDE;
 }
 
 struct snapshot *
@@ -67,13 +86,11 @@ snapshot_init(void *mem, unsigned count, uint64_t generation, uint64_t seed)
 			.egress = egress_rates_default(),
 			.capacity = count,
 			.mask = cells - 1,
-			.cells = (uint32_t *)(void *)next,
-			.backends = (struct backend_config *)(void
-							*)(next +
-							   cache_align(cells * sizeof(uint32_t))),
+			.cells = (struct cell *)(void *)next,
+			.backends = next + cache_align(cells * sizeof(struct cell)),
 	};
 	for (uint32_t i = 0; i < cells; i++)
-		snapshot->cells[i] = INDEX_NONE;
+		snapshot->cells[i].entry = INDEX_NONE;
 	return snapshot;
 }
 
@@ -132,34 +149,55 @@ snapshot_egress(const struct snapshot *snapshot)
 	return &snapshot->egress;
 }
 
-static inline uint32_t
-cell_first(const struct snapshot *snapshot, const union ip_addr *address, uint16_t port)
+static inline uint64_t
+cell_hash(const struct snapshot *snapshot, const union ip_addr *address, uint16_t port)
 {
-	uint64_t hash = mix_fold(address->halves_be[0] ^ snapshot->key[0] ^ (uint64_t)port << 32,
+	return mix_fold(address->halves_be[0] ^ snapshot->key[0] ^ (uint64_t)port << 32,
 			address->halves_be[1] ^ snapshot->key[1]);
+}
 
-	return (uint32_t)(hash >> 32) & snapshot->mask;
+/* The first cell from there on that has the tag, or is empty. */
+static inline uint32_t
+cell_tagged(const struct snapshot *snapshot, uint32_t cell, uint16_t tag)
+{
+	cell &= snapshot->mask;
+	while (snapshot->cells[cell].tag != tag && snapshot->cells[cell].entry != INDEX_NONE)
+		cell = (cell + 1) & snapshot->mask;
+	return cell;
 }
 
 /* The cell that holds the address and port (0: the address alone), or the empty one where
  * it belongs. */
-static inline uint32_t
+static inline struct cell *
 cell_find(const struct snapshot *snapshot, const union ip_addr *address, uint16_t port)
 {
-	uint32_t cell = cell_first(snapshot, address, port);
+	const uint64_t hash = cell_hash(snapshot, address, port);
+	uint32_t cell = cell_tagged(snapshot, (uint32_t)(hash >> 32), (uint16_t)hash);
 
-	for (;; cell = (cell + 1) & snapshot->mask) {
-		uint32_t entry = snapshot->cells[cell];
+	for (;; cell = cell_tagged(snapshot, cell + 1, (uint16_t)hash)) {
+		uint32_t entry = snapshot->cells[cell].entry;
 
 		if (entry == INDEX_NONE)
-			return cell;
+			return &snapshot->cells[cell];
 
-		const struct backend_config *config = &snapshot->backends[entry >> CELL_SHIFT];
+		const struct backend_config *config = config_at(snapshot, entry >> CELL_SHIFT);
 		uint16_t entry_port = entry & CELL_ADDRESS ? 0 : config->port;
 
 		if (entry_port == port && ip_addr_is_equal(&config->address, address))
-			return cell;
+			return &snapshot->cells[cell];
 	}
+}
+
+/* Fills an empty cell for the backend that is being inserted. */
+static void
+cell_fill(const struct snapshot *snapshot, struct cell *cell, const struct backend_config *config,
+		uint16_t port, uint32_t bits)
+{
+	*cell = (struct cell){
+			.entry = snapshot->count << CELL_SHIFT | bits,
+			.tag = (uint16_t)cell_hash(snapshot, &config->address, port),
+			.slot = config->slot,
+	};
 }
 
 static bool
@@ -173,28 +211,28 @@ has_same_exempt(const struct backend_config *a, const struct backend_config *b)
 static void
 cell_insert_address(struct snapshot *snapshot, const struct backend_config *config)
 {
-	uint32_t *cell = &snapshot->cells[cell_find(snapshot, &config->address, 0)];
+	struct cell *cell = cell_find(snapshot, &config->address, 0);
 
-	if (*cell == INDEX_NONE)
-		*cell = snapshot->count << CELL_SHIFT | CELL_ADDRESS |
-			(config->exempt_count > 0 ? CELL_EXEMPT : 0);
-	else if (!has_same_exempt(&snapshot->backends[*cell >> CELL_SHIFT], config))
-		*cell &= ~CELL_EXEMPT;
+	if (cell->entry == INDEX_NONE)
+		cell_fill(snapshot, cell, config, 0,
+				CELL_ADDRESS | (config->exempt_count > 0 ? CELL_EXEMPT : 0));
+	else if (!has_same_exempt(config_at(snapshot, cell->entry >> CELL_SHIFT), config))
+		cell->entry &= ~CELL_EXEMPT;
 	if (config->fragments != FRAGMENTS_PASS)
-		*cell |= CELL_DROP;
+		cell->entry |= CELL_DROP;
 }
 
 int
 snapshot_insert(struct snapshot *snapshot, const struct backend_config *config)
 {
-	uint32_t cell = cell_find(snapshot, &config->address, config->port);
+	struct cell *cell = cell_find(snapshot, &config->address, config->port);
 
-	if (snapshot->cells[cell] != INDEX_NONE)
+	if (cell->entry != INDEX_NONE)
 		return -EEXIST;
 	if (snapshot->count == snapshot->capacity)
 		return -ENOSPC;
-	snapshot->backends[snapshot->count] = *config;
-	snapshot->cells[cell] = snapshot->count << CELL_SHIFT;
+	*config_at(snapshot, snapshot->count) = *config;
+	cell_fill(snapshot, cell, config, config->port, 0);
 	cell_insert_address(snapshot, config);
 	snapshot->count++;
 	return 0;
@@ -203,16 +241,42 @@ snapshot_insert(struct snapshot *snapshot, const struct backend_config *config)
 const struct backend_config *
 snapshot_find(const struct snapshot *snapshot, const union ip_addr *address, uint16_t port)
 {
-	uint32_t entry = port == 0 ? INDEX_NONE
-				   : snapshot->cells[cell_find(snapshot, address, port)];
+	uint32_t entry = port == 0 ? INDEX_NONE : cell_find(snapshot, address, port)->entry;
 
-	return entry == INDEX_NONE ? NULL : &snapshot->backends[entry >> CELL_SHIFT];
+	return entry == INDEX_NONE ? NULL : config_at(snapshot, entry >> CELL_SHIFT);
+}
+
+bool
+snapshot_is_large(const struct snapshot *snapshot)
+{
+	return snapshot->count > LARGE_COUNT;
+}
+
+uint64_t
+snapshot_prefetch_cell(const struct snapshot *snapshot, const union ip_addr *address, uint16_t port)
+{
+	const uint64_t hash = cell_hash(snapshot, address, port);
+
+	__builtin_prefetch(&snapshot->cells[(hash >> 32) & snapshot->mask]);
+	return hash;
+}
+
+int
+snapshot_prefetch_config(const struct snapshot *snapshot, uint64_t hash)
+{
+	const uint32_t cell = cell_tagged(snapshot, (uint32_t)(hash >> 32), (uint16_t)hash);
+	const uint32_t entry = snapshot->cells[cell].entry;
+
+	if (entry == INDEX_NONE)
+		return -1;
+	__builtin_prefetch(config_at(snapshot, entry >> CELL_SHIFT));
+	return snapshot->cells[cell].slot;
 }
 
 enum address_policy
 snapshot_address(const struct snapshot *snapshot, const union ip_addr *address)
 {
-	uint32_t entry = snapshot->cells[cell_find(snapshot, address, 0)];
+	uint32_t entry = cell_find(snapshot, address, 0)->entry;
 
 	if (entry == INDEX_NONE)
 		return ADDRESS_FOREIGN;
@@ -222,9 +286,9 @@ snapshot_address(const struct snapshot *snapshot, const union ip_addr *address)
 const struct backend_config *
 snapshot_address_exempt(const struct snapshot *snapshot, const union ip_addr *address)
 {
-	uint32_t entry = snapshot->cells[cell_find(snapshot, address, 0)];
+	uint32_t entry = cell_find(snapshot, address, 0)->entry;
 
-	return entry != INDEX_NONE && entry & CELL_EXEMPT ? &snapshot->backends[entry >> CELL_SHIFT]
+	return entry != INDEX_NONE && entry & CELL_EXEMPT ? config_at(snapshot, entry >> CELL_SHIFT)
 							  : NULL;
 }
 
@@ -232,7 +296,7 @@ const struct backend_config *
 snapshot_at(const struct snapshot *snapshot, unsigned index)
 {
 	ENSURE(index < snapshot->count);
-	return &snapshot->backends[index];
+	return config_at(snapshot, index);
 }
 
 unsigned

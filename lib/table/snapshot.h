@@ -154,6 +154,17 @@ snapshot_find_again(const struct snapshot *snapshot, const struct backend_config
 	return snapshot_find(snapshot, address, port);
 }
 
+/** True when there are so many backends that looking for one waits for memory: then it pays to
+ * prefetch for all packets of a burst before the first snapshot_find(). */
+bool snapshot_is_large(const struct snapshot *snapshot);
+
+/** Begins: returns what snapshot_prefetch_config() wants. */
+uint64_t snapshot_prefetch_cell(
+		const struct snapshot *snapshot, const union ip_addr *address, uint16_t port);
+
+/** Goes on: returns the slot of the backend that probably will be found, or -1. */
+int snapshot_prefetch_config(const struct snapshot *snapshot, uint64_t hash);
+
 /** What is known about an address without its port. */
 enum address_policy {
 	ADDRESS_FOREIGN,	/**< no backend has it */
