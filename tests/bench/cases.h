@@ -31,5 +31,6 @@ extern const struct bench_case cases_stateless[];  /**< cases_stateless.c */
 extern const struct bench_case cases_queue[];	   /**< cases_queue.c */
 extern const struct bench_case cases_connection[]; /**< cases_connection.c */
 extern const struct bench_case cases_reload[];	   /**< cases_reload.c */
+extern const struct bench_case cases_stages[];	   /**< cases_stages.c */
 
 #endif

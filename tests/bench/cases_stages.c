@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a SYN's cycles go into: syn_cookie's frames, and of the way through sluice_burst() only the
+ * first stages, each case one more than the one before. stage_touch is the machine's share: both
+ * cache lines of each frame loaded, ahead as the pipeline does it, and written, and nothing else.
+ */
+#include "cases.h"
+#include "clients.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <x86intrin.h>
+
+#include "kernel_wanted.h"
+#include "net/pkt_read.h"
+#include "net/syn_ack_burst.h"
+
+enum stage {
+	STAGE_TOUCH,
+	STAGE_READ,   /* pkt_read(): headers, both checksums, options */
+	STAGE_ANSWER, /* and syn_ack_burst_answer(): cookies and frames */
+};
+
+/* Frames whose loading is under way; as pkt_read()'s callers have it. */
+#define AHEAD 16
+
+static void
+prefetch(const struct bench *b, unsigned first)
+{
+	for (unsigned i = first; i < first + AHEAD && i < BUFFERS; i++) {
+		__builtin_prefetch(b->frames + i * b->frame_bytes, 1);
+		__builtin_prefetch(b->frames + i * b->frame_bytes + CACHE_LINE_SIZE, 1);
+	}
+}
+
+/* One word of each line is enough to make it ours. */
+static void
+touch(uint8_t *frame)
+{
+	uint64_t first, second;
+
+	memcpy(&first, frame, sizeof(first));
+	memcpy(&second, frame + CACHE_LINE_SIZE, sizeof(second));
+	first += second;
+	memcpy(frame, &first, sizeof(first));
+	memcpy(frame + CACHE_LINE_SIZE, &first, sizeof(first));
+}
+
+static void
+fill(struct pkt *pkts, const struct bench *b, unsigned first)
+{
+	for (unsigned i = 0; i < BURST_MAX; i++)
+		pkts[i] = (struct pkt){
+				.data = b->frames + (first + i) * b->frame_bytes,
+				.len = b->lengths[first + i],
+				.tailroom = (uint16_t)(b->frame_bytes - b->lengths[first + i]),
+		};
+}
+
+static void
+burst_run(struct bench *b, enum stage stage, enum kernel kernel, const struct jar *jar,
+		unsigned first)
+{
+	static const struct syn_terms terms = {1460, 7,
+			SYN_TERMS_SACK | SYN_TERMS_TIMESTAMPS | SYN_TERMS_ECN | SYN_TERMS_DATA};
+	static struct pkt pkts[BURST_MAX];
+	static struct syn_ack_burst answers;
+
+	if (stage != STAGE_TOUCH)
+		fill(pkts, b, first);
+	for (unsigned i = 0; i < BURST_MAX; i += AHEAD) {
+		prefetch(b, first + i + AHEAD);
+		if (stage != STAGE_TOUCH)
+			pkt_read(kernel, &pkts[i], AHEAD, SIDE_CLIENT);
+		for (unsigned j = i; stage == STAGE_TOUCH && j < i + AHEAD; j++)
+			touch(b->frames + (first + j) * b->frame_bytes);
+	}
+	if (stage != STAGE_ANSWER)
+		return;
+	answers.count = BURST_MAX;
+	for (unsigned i = 0; i < BURST_MAX; i++) {
+		answers.pkts[i] = &pkts[i];
+		answers.terms[i] = terms;
+	}
+	if (syn_ack_burst_answer(jar, kernel, &answers) != UINT32_MAX)
+		abort();
+}
+
+static void
+run(const struct bench_case *c, const struct request *request)
+{
+	static struct bench b;
+	const enum kernel kernel = kernel_wanted();
+	const struct siphash_key secret = {1, 2};
+	const struct cookie_plan plan = cookie_plan_make(&secret);
+	double cycles[ROUNDS_MAX];
+	struct jar jar;
+
+	bench_init(&b, &(struct options){.syncookies = 2});
+	jar_init(&jar, &plan, b.now);
+	for (unsigned i = 0; i < BUFFERS; i++) {
+		struct packet p = client_syn(i, 4, true);
+
+		bench_place(&b, i, SIDE_CLIENT, &p);
+	}
+	for (unsigned round = 0; round < request->rounds; round++) {
+		uint64_t begin;
+
+		bench_restore(&b);
+		begin = __rdtsc();
+		prefetch(&b, 0);
+		for (unsigned i = 0; i < BUFFERS; i += BURST_MAX)
+			burst_run(&b, (enum stage)c->variant, kernel, &jar, i);
+		cycles[round] = (double)(__rdtsc() - begin) / BUFFERS;
+	}
+	bench_report(&(struct line){.name = c->name, .burst = BURST_MAX}, cycles, request->rounds);
+	bench_fini(&b);
+}
+
+const struct bench_case cases_stages[] = {
+		{"stage_touch", run, STAGE_TOUCH},
+		{"stage_read", run, STAGE_READ},
+		{"stage_answer", run, STAGE_ANSWER},
+		{0},
+};
