@@ -4,13 +4,11 @@
 
 #include <numa.h>
 #include <rte_config.h>
-#include <sched.h>
 #include <stdio.h>
 
 #include "say.h"
 
-/* Writes set as ranges: "0-3,8". */
-static void
+void
 cpus_format(char *text, size_t size, const cpu_set_t *set)
 {
 	size_t used = 0;

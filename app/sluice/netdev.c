@@ -132,3 +132,26 @@ netdev_has_combined_queues(const struct netdev *dev)
 
 	return netdev_ethtool(dev, &channels) == 0 && channels.combined_count > 0;
 }
+
+bool
+netdev_rss_is_symmetric(const struct netdev *dev)
+{
+	struct ethtool_rxfh sizes = {.cmd = ETHTOOL_GRSSH};
+	struct ethtool_rxfh *rss;
+	bool is_symmetric = false;
+
+	if (netdev_ethtool(dev, &sizes) != 0 || sizes.key_size < 2)
+		return false;
+	rss = calloc(1, sizeof(*rss) + sizes.indir_size * sizeof(uint32_t) + sizes.key_size);
+	if (rss == NULL)
+		return false;
+	*rss = sizes;
+	rss->cmd = ETHTOOL_GRSSH;
+	if (netdev_ethtool(dev, rss) == 0) {
+		const uint8_t *key = (const uint8_t *)(rss->rss_config + sizes.indir_size);
+
+		is_symmetric = memcmp(key, key + 2, sizes.key_size - 2) == 0;
+	}
+	free(rss);
+	return is_symmetric;
+}

@@ -31,4 +31,8 @@ unsigned netdev_rx_queues(const struct netdev *dev);
 /** True when the driver counts queues as "combined" in ethtool -L, rather than as "rx". */
 bool netdev_has_combined_queues(const struct netdev *dev);
 
+/** True when the interface deals packets to its queues by a key that repeats every 16 bits, so that
+ * both directions of a connection come to the same queue ("ethtool -x"). */
+bool netdev_rss_is_symmetric(const struct netdev *dev);
+
 #endif

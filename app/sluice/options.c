@@ -9,6 +9,7 @@
 
 static const char usage[] =
 		"usage: sluice --config FILE [--keep-state STATE] [--kernel NAME] [--check]\n"
+		"       sluice --probe [--config FILE] [--json]\n"
 		"\n"
 		"Inline SYN proxy between two ports: proves clients before their backend sees "
 		"them.\n"
@@ -22,6 +23,10 @@ static const char usage[] =
 		"this CPU\n"
 		"                     has, without\n"
 		"      --check        validate FILE and end; nothing is started\n"
+		"      --probe        look at this machine, for FILE or for any: what will and "
+		"won't work,\n"
+		"                     and what cures it; nothing is started\n"
+		"      --json         print that as one line of JSON\n"
 		"  -h, --help         this text\n"
 		"      --version      the version\n"
 		"\n"
@@ -31,7 +36,8 @@ static const char usage[] =
 		"SIGUSR2 replaces it by its program's file as it is now; with --keep-state "
 		"connections live on.\n"
 		"SIGTERM and SIGINT stop it.\n"
-		"Exit status: 0 well, 1 the machine lacks what FILE asks for, 2 wrong usage or "
+		"Exit status: 0 well, 1 the machine lacks what FILE asks for or --probe needs, 2 "
+		"wrong usage or "
 		"FILE.\n";
 
 enum {
@@ -40,7 +46,9 @@ enum {
 	OPTION_CHECK = 256,
 	OPTION_VERSION,
 	OPTION_KEEP_STATE,
-	OPTION_KERNEL
+	OPTION_KERNEL,
+	OPTION_PROBE,
+	OPTION_JSON
 };
 
 static const struct option known[] = {
@@ -48,6 +56,8 @@ static const struct option known[] = {
 		{"keep-state", required_argument, NULL, OPTION_KEEP_STATE},
 		{"kernel", required_argument, NULL, OPTION_KERNEL},
 		{"check", no_argument, NULL, OPTION_CHECK},
+		{"probe", no_argument, NULL, OPTION_PROBE},
+		{"json", no_argument, NULL, OPTION_JSON},
 		{"help", no_argument, NULL, OPTION_HELP},
 		{"version", no_argument, NULL, OPTION_VERSION},
 		{0},
@@ -88,6 +98,12 @@ options_parse(int argc, char **argv, struct options *options)
 		case OPTION_CHECK:
 			options->check = true;
 			break;
+		case OPTION_PROBE:
+			options->probe = true;
+			break;
+		case OPTION_JSON:
+			options->as_json = true;
+			break;
 		case OPTION_HELP:
 			fputs(usage, stdout);
 			return OPTIONS_ANSWERED;
@@ -103,7 +119,11 @@ options_parse(int argc, char **argv, struct options *options)
 		say("unexpected argument \"%s\"; try: sluice --help", argv[optind]);
 		return OPTIONS_BAD;
 	}
-	if (options->config_path == NULL) {
+	if (options->as_json && !options->probe) {
+		say("--json is for --probe; try: sluice --help");
+		return OPTIONS_BAD;
+	}
+	if (options->config_path == NULL && !options->probe) {
 		say("--config FILE is missing; try: sluice --help");
 		return OPTIONS_BAD;
 	}

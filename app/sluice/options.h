@@ -9,11 +9,13 @@
 #include "control/config.h"
 
 struct options {
-	const char *config_path; /**< borrowed from argv */
+	const char *config_path; /**< borrowed from argv; NULL only with probe */
 	const char *keep_state; /**< NULL, or where connections wait for the next start; the same */
 	char **argv;		/**< as main() got it */
 	enum kernel kernel;	/**< for hot loops; supported */
 	bool check;		/**< validate the file and end */
+	bool probe;		/**< look at the machine and end */
+	bool as_json;		/**< what probe finds */
 };
 
 enum options_outcome {
