@@ -116,7 +116,7 @@ def config(version, path):
     else:
       out += [".IP \\(bu 2" if kind == "item" else ".PP", inline(" ".join(line.strip() for line in lines))]
   out += [".SH FILES", ".TP", "\\fB/etc/sluice/sluice.json\\fP", "what the packaged service reads",
-    ".TP", "\\fB/usr/share/doc/sluice/schema.json\\fP", "a JSON schema, for editors",
+    ".TP", "\\fB/usr/share/doc/sluice\\-synproxy/schema.json\\fP", "a JSON schema, for editors",
     ".SH SEE ALSO", "\\fBsluice\\fP(8), \\fBsluicectl\\fP(1)"]
   return out
 
