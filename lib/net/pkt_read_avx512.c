@@ -733,7 +733,7 @@ pkt_read_avx512(struct pkt *pkts, enum side from)
 	sum = tcp_sum(&g);
 	sound = headers_are_sound(&g, head_words);
 	summed = sums_are_right(&g, sound, sum);
-	read = options_read(&g, sound, head_words, result.options.rows);
+	read = options_read(&g, sound, head_words, &result.options.rows[0]);
 	checked = _mm512_maskz_mov_epi32(sound, all((uint32_t)PKT_HEADERS_SOUND << 24));
 	checked = _mm512_mask_or_epi32(
 			checked, summed, checked, all((uint32_t)PKT_SUM_RIGHT << 24));
@@ -744,7 +744,7 @@ pkt_read_avx512(struct pkt *pkts, enum side from)
 	result.numbers.rows[1] = host32(g.ack);
 	result.numbers.rows[2] = head_words;
 	result.numbers.rows[3] = g.l4_length;
-	rest_words(&g, from, checked, sum, result.rest.rows);
+	rest_words(&g, from, checked, sum, &result.rest.rows[0]);
 	turn_quarters(result.numbers.rows);
 	turn_quarters(result.options.rows);
 	turn_quarters(result.rest.rows);
