@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Order within an iteration: time, both ports (the first one alternates, so that neither
- * starves the other), packets from other workers, ticks, and only then transmission, once per
- * port. The clock is read once. At the end no snapshot is held, and QSBR is told so.
+ * starves the other; large bursts wait for the next iteration, while their headers are loaded),
+ * packets from other workers, ticks, and only then transmission, once per port. The clock is read
+ * once. At the end no snapshot is held, and QSBR is told so.
  */
 #include "loop.h"
 
+#include <string.h>
+
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
-#include <rte_prefetch.h>
 #include <rte_rcu_qsbr.h>
 
 #include "mbuf_pkt.h"
 #include "net/pkt_read.h"
 #include "partial.h"
 
-#define PREFETCH_DISTANCE 4
 #define TICK_BUDGET 64
 /* A worker that was paused this long first sees the packets that waited meanwhile, and only
  * then lets timers run, so that none expires because we were away. */
@@ -159,11 +160,7 @@ burst_fill(struct loop *loop, enum side from, struct rte_mbuf **mbufs, unsigned 
 
 	burst->from = from;
 	burst->count = 0;
-	for (unsigned i = 0; i < count && i < PREFETCH_DISTANCE; i++)
-		rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], void *));
 	for (unsigned i = 0; i < count; i++) {
-		if (i + PREFETCH_DISTANCE < count)
-			rte_prefetch0(rte_pktmbuf_mtod(mbufs[i + PREFETCH_DISTANCE], void *));
 		mbufs[i]->port = lane->port; /* net_af_xdp leaves it unset; steering needs it */
 		if (LIKELY(mbuf_pkt_wrap(mbufs[i], &burst->pkts[burst->count], unverified))) {
 			if (UNLIKELY(lane->qinq_is_88a8))
@@ -244,27 +241,6 @@ burst_finish(struct loop *loop)
 		rte_pktmbuf_free_bulk(dropped, drops);
 }
 
-/* Polls one port; how many packets came. After BURST_MAX more may be waiting. */
-static unsigned
-loop_poll(struct loop *loop, enum side from, ticks_t now)
-{
-	const struct lane *lane = &loop->lanes[from];
-	struct rte_mbuf *mbufs[BURST_MAX];
-	unsigned count;
-
-	if (!lane->receives)
-		return 0;
-	count = rte_eth_rx_burst(lane->port, lane->queue, mbufs, BURST_MAX);
-	if (count == 0)
-		return 0;
-	burst_fill(loop, from, mbufs, count);
-	if (loop->steer->count > 1)
-		burst_steer(loop);
-	sluice_burst(loop->worker, &loop->burst, now);
-	burst_finish(loop);
-	return count;
-}
-
 static void
 loop_take(struct loop *loop, enum side from, struct rte_mbuf **mbufs, unsigned count, ticks_t now)
 {
@@ -273,6 +249,48 @@ loop_take(struct loop *loop, enum side from, struct rte_mbuf **mbufs, unsigned c
 	burst_fill(loop, from, mbufs, count);
 	sluice_burst(loop->worker, &loop->burst, now);
 	burst_finish(loop);
+}
+
+/* Like loop_take(), for packets that may be other workers'. */
+static void
+loop_take_own(struct loop *loop, enum side from, struct rte_mbuf **mbufs, unsigned count,
+		ticks_t now)
+{
+	if (loop->steer->count == 1) {
+		loop_take(loop, from, mbufs, count, now);
+		return;
+	}
+	if (count == 0)
+		return;
+	burst_fill(loop, from, mbufs, count);
+	burst_steer(loop);
+	sluice_burst(loop->worker, &loop->burst, now);
+	burst_finish(loop);
+}
+
+/* Polls one port; how many packets came. A large burst is worked on in the next iteration, when its
+ * headers have come from memory. */
+static unsigned
+loop_poll(struct loop *loop, enum side from, ticks_t now)
+{
+	struct lane *lane = &loop->lanes[from];
+	struct rte_mbuf *mbufs[BURST_MAX];
+	unsigned count;
+
+	if (!lane->receives)
+		return 0;
+	count = rte_eth_rx_burst(lane->port, lane->queue, mbufs, BURST_MAX);
+	for (unsigned i = 0; i < count; i++)
+		burst_prefetch(rte_pktmbuf_mtod(mbufs[i], const uint8_t *));
+	loop_take_own(loop, from, lane->ahead, lane->ahead_count, now);
+	lane->ahead_count = 0;
+	if (count < BURST_AHEAD_LEAST) {
+		loop_take_own(loop, from, mbufs, count, now);
+	} else {
+		memcpy(lane->ahead, mbufs, count * sizeof(*mbufs));
+		lane->ahead_count = count;
+	}
+	return count;
 }
 
 /* Takes what other workers handed over, and says how much; each ring holds packets of both ports.
@@ -290,6 +308,7 @@ loop_poll_steered(struct loop *loop, ticks_t now)
 			continue;
 		count = steer_receive(loop->steer, from, loop->index, mbufs, BURST_MAX);
 		for (unsigned i = 0; i < count; i++) {
+			burst_prefetch(rte_pktmbuf_mtod(mbufs[i], const uint8_t *));
 			const enum side side = mbufs[i]->port == loop->lanes[SIDE_CLIENT].port
 							       ? SIDE_CLIENT
 							       : SIDE_BACKEND;
@@ -313,6 +332,21 @@ loop_tick(struct loop *loop, ticks_t now, bool more_waits)
 			return 0;
 	}
 	return sluice_tick(loop->worker, now, TICK_BUDGET);
+}
+
+/* What was received and not worked on yet is not lost. */
+static void
+loop_finish(struct loop *loop)
+{
+	for (unsigned side = 0; side < SIDE_COUNT; side++) {
+		struct lane *lane = &loop->lanes[side];
+
+		loop_take_own(loop, (enum side)side, lane->ahead, lane->ahead_count,
+				loop->progress.at);
+		lane->ahead_count = 0;
+	}
+	for (unsigned side = 0; side < SIDE_COUNT; side++)
+		lane_send(&loop->lanes[side]);
 }
 
 int
@@ -347,12 +381,13 @@ loop_run(void *argument)
 		if (loop->steer->count > 1)
 			done += loop_poll_steered(loop, now);
 		done += loop_tick(loop, now,
-				counts[SIDE_CLIENT] == BURST_MAX ||
-						counts[SIDE_BACKEND] == BURST_MAX);
+				loop->lanes[SIDE_CLIENT].ahead_count > 0 ||
+						loop->lanes[SIDE_BACKEND].ahead_count > 0);
 		for (unsigned side = 0; side < SIDE_COUNT; side++)
 			lane_send(&loop->lanes[side]);
 		rte_rcu_qsbr_quiescent(loop->qsbr, loop->index);
 	}
+	loop_finish(loop);
 	rte_rcu_qsbr_thread_offline(loop->qsbr, loop->index);
 	return 0;
 }

@@ -28,6 +28,9 @@ struct lane {
 	bool qinq_is_88a8;	  /**< the outer of two tags that the kernel took off was 0x88a8 */
 	struct depart depart;	  /**< what the port can send */
 	/* The worker's. */
+	struct rte_mbuf *ahead[BURST_MAX]; /**< received, and to be worked on in the next iteration
+					    */
+	unsigned ahead_count;
 	bool is_told; /**< some of mbufs ask the port for offloads */
 	unsigned count;
 	struct rte_mbuf *mbufs[LANE_PACKETS];

@@ -7,10 +7,22 @@
 
 #define BURST_MAX 32
 
+/** A burst as large is worth receiving ahead: its headers come from memory while the one before is
+ * worked on. A smaller one had better not wait. */
+#define BURST_AHEAD_LEAST 16
+
 struct burst {
 	enum side from; /**< the side whose port they came in by */
 	unsigned count; /**< 0..BURST_MAX */
 	struct pkt pkts[BURST_MAX];
 };
+
+/** Starts loading a frame's headers: they fill one line and begin the next. */
+static inline void
+burst_prefetch(const uint8_t *data)
+{
+	__builtin_prefetch(data, 1);
+	__builtin_prefetch(data + CACHE_LINE_SIZE, 1);
+}
 
 #endif

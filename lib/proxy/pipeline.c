@@ -37,13 +37,14 @@ list_add(struct task_list *list, struct pkt *pkt, const struct backend_config *c
 /* Packets that are read together while the headers of as many more are loaded. */
 #define READ_TOGETHER PKT_READ_LANES
 
-/* Headers fill one line and begin the next; the checksum goes on from there. What lies further
- * behind, the CPU sees coming itself. */
+/* Packets between the one whose headers are loaded and the one that is read alone. */
+#define PREFETCH_AHEAD 8
+
+/* Behind the headers the checksum goes on. What lies further behind, the CPU sees coming itself. */
 static inline void
 prefetch_packet(const struct pkt *pkt)
 {
-	__builtin_prefetch(pkt->data, 1);
-	__builtin_prefetch(pkt->data + CACHE_LINE_SIZE, 1);
+	burst_prefetch(pkt->data);
 	__builtin_prefetch(pkt->data + (pkt->len > 2 * CACHE_LINE_SIZE ? 2 * CACHE_LINE_SIZE : 0));
 }
 
@@ -61,6 +62,13 @@ prefetch_packets(const struct burst *burst, unsigned first)
 {
 	for (unsigned i = 0; i < read_count(burst, first); i++)
 		prefetch_packet(&burst->pkts[first + i]);
+}
+
+static inline void
+prefetch_first(const struct burst *burst)
+{
+	for (unsigned i = 0; i < burst->count && i < PREFETCH_AHEAD; i++)
+		prefetch_packet(&burst->pkts[i]);
 }
 
 static inline bool
@@ -158,6 +166,32 @@ stage_many_backends(const struct worker *w, const struct burst *burst)
 		__builtin_prefetch(&w->backends[slot]);
 		__builtin_prefetch(&w->backend_counters[slot], 1);
 	}
+}
+
+/* Reads the whole burst, before any of it is judged. */
+static void
+stage_read(struct worker *w, struct burst *burst)
+{
+	const enum kernel kernel = w->reads_together[burst->from] ? w->env.kernel : KERNEL_SCALAR;
+
+	prefetch_packets(burst, 0);
+	for (unsigned first = 0; first < burst->count; first += READ_TOGETHER) {
+		prefetch_packets(burst, first + READ_TOGETHER);
+		pkt_read(kernel, &burst->pkts[first], read_count(burst, first), burst->from);
+	}
+	if (UNLIKELY(snapshot_is_large(w->snapshot)))
+		stage_many_backends(w, burst);
+}
+
+/*
+ * Reading together pays for what a flood is made of. Segments that are spliced have payload, whose
+ * sum is no shorter, and many layouts of options; what passes needs no sum at all. So the burst
+ * before says how to read the next one; it makes no difference to what becomes of it.
+ */
+static inline void
+note_kind(struct worker *w, const struct burst *burst, unsigned unproved)
+{
+	w->reads_together[burst->from] = 2 * unproved > burst->count;
 }
 
 static void
@@ -392,17 +426,19 @@ sluice_burst(struct worker *w, struct burst *burst, ticks_t now)
 	syns.count = 0;
 	steps.count = 0;
 	worker_enter(w, now);
-	prefetch_packets(burst, 0);
-	for (unsigned first = 0; first < burst->count; first += READ_TOGETHER) {
-		prefetch_packets(burst, first + READ_TOGETHER);
-		pkt_read(w->env.kernel, &burst->pkts[first], read_count(burst, first), burst->from);
-	}
-	if (UNLIKELY(snapshot_is_large(w->snapshot)))
-		stage_many_backends(w, burst);
-	for (unsigned i = 0; i < burst->count; i++)
+	if (w->reads_together[burst->from] || UNLIKELY(snapshot_is_large(w->snapshot)))
+		stage_read(w, burst);
+	else
+		prefetch_first(burst);
+	for (unsigned i = 0; i < burst->count; i++) {
+		if (i + PREFETCH_AHEAD < burst->count && burst->pkts[i].kind == PKT_UNPARSED)
+			prefetch_packet(&burst->pkts[i + PREFETCH_AHEAD]);
+		pkt_parse(&burst->pkts[i], burst->from);
 		stage_judge(w, &burst->pkts[i], burst->from, &last, &sound, &syns);
+	}
 	stage_find(w, &sound);
 	stage_classify(w, &sound, &spliced, &steps);
+	note_kind(w, burst, syns.count + steps.count);
 	stage_splice(w, &spliced, burst->from, changes);
 	stage_steps(w, &steps, burst->from, changes);
 	syn_answer_all(w, syns.tasks, syns.count);

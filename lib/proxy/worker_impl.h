@@ -44,6 +44,7 @@ struct worker {
 	uint64_t generation; /**< of the snapshot whose secrets the jar has */
 	ticks_t now;
 	uint32_t changes; /**< counts insertions and removals: a look-up made before is stale */
+	bool reads_together[SIDE_COUNT]; /**< the side's latest burst was worth that */
 
 	struct jar jar;
 	struct flow_table flows;
