@@ -22,8 +22,9 @@
 
 #define BACKLOG 16
 #define REQUESTS_PER_WAKE 16
-#define IDLE_MS 60000  /* without a whole request */
-#define STUCK_MS 10000 /* with a reply that is not read */
+#define READERS_REQUESTS_PER_WAKE 1 /* who only reads keeps the control thread from less */
+#define IDLE_MS 60000		    /* without a whole request */
+#define STUCK_MS 10000		    /* with a reply that is not read */
 #define UNSENT_PAUSE ((size_t)256 << 10)
 #define UNSENT_ALL_MAX ((size_t)64 << 20) /* of all peers together */
 #define SERVER_PAUSE_MS 1000		  /* when no descriptor is left */
@@ -374,12 +375,15 @@ static void
 peer_serve(struct control_socket *server, struct socket_peer *peer, short events, ticks_t now,
 		uint64_t monotonic_ms)
 {
+	const unsigned requests =
+			server->env.reads_only ? READERS_REQUESTS_PER_WAKE : REQUESTS_PER_WAKE;
+
 	if (events != 0 && peer_unsent(peer) > 0)
 		peer_send(server, peer, monotonic_ms);
 	if ((events & (POLLIN | POLLHUP | POLLERR)) != 0 && peer_is_served(peer) &&
 			!peer->is_at_end && peer->in_length < sizeof(peer->in))
 		peer_read(server, peer);
-	for (unsigned i = 0; i < REQUESTS_PER_WAKE && !peer->is_gone && peer_is_served(peer) &&
+	for (unsigned i = 0; i < requests && !peer->is_gone && peer_is_served(peer) &&
 			     peer_has_request(peer);
 			i++) {
 		peer_request(server, peer, now);

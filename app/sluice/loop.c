@@ -268,12 +268,13 @@ loop_take_own(struct loop *loop, enum side from, struct rte_mbuf **mbufs, unsign
 	burst_finish(loop);
 }
 
-/* Polls one port; how many packets came. A large burst is worked on in the next iteration, when its
- * headers have come from memory. */
+/* Polls one port; how many packets came or were worked on. A large burst is worked on in the next
+ * iteration, when its headers have come from memory. */
 static unsigned
 loop_poll(struct loop *loop, enum side from, ticks_t now)
 {
 	struct lane *lane = &loop->lanes[from];
+	const unsigned due = lane->ahead_count;
 	struct rte_mbuf *mbufs[BURST_MAX];
 	unsigned count;
 
@@ -282,7 +283,7 @@ loop_poll(struct loop *loop, enum side from, ticks_t now)
 	count = rte_eth_rx_burst(lane->port, lane->queue, mbufs, BURST_MAX);
 	for (unsigned i = 0; i < count; i++)
 		burst_prefetch(rte_pktmbuf_mtod(mbufs[i], const uint8_t *));
-	loop_take_own(loop, from, lane->ahead, lane->ahead_count, now);
+	loop_take_own(loop, from, lane->ahead, due, now);
 	lane->ahead_count = 0;
 	if (count < BURST_AHEAD_LEAST) {
 		loop_take_own(loop, from, mbufs, count, now);
@@ -290,7 +291,7 @@ loop_poll(struct loop *loop, enum side from, ticks_t now)
 		memcpy(lane->ahead, mbufs, count * sizeof(*mbufs));
 		lane->ahead_count = count;
 	}
-	return count;
+	return due + count;
 }
 
 /* Takes what other workers handed over, and says how much; each ring holds packets of both ports.
