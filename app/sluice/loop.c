@@ -180,7 +180,7 @@ burst_steer(struct loop *loop)
 	struct burst *burst = &loop->burst;
 	unsigned kept = 0;
 
-	pkt_read(loop->kernel, burst->pkts, burst->count, burst->from);
+	pkt_read(sluice_reader(loop->worker, burst->from), burst->pkts, burst->count, burst->from);
 	for (unsigned i = 0; i < burst->count; i++) {
 		struct pkt *pkt = &burst->pkts[i];
 		unsigned owner = loop->index;
@@ -335,7 +335,7 @@ loop_tick(struct loop *loop, ticks_t now, bool more_waits)
 	return sluice_tick(loop->worker, now, TICK_BUDGET);
 }
 
-/* What was received and not worked on yet is not lost. */
+/* What was received and not worked on yet is not lost, unless it is another worker's. */
 static void
 loop_finish(struct loop *loop)
 {

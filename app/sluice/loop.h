@@ -49,7 +49,6 @@ struct loop {
 	struct rte_mempool *pool;
 	struct rte_rcu_qsbr *qsbr; /**< told once per iteration that no snapshot is held */
 	unsigned index;
-	enum kernel kernel; /**< as the worker's */
 	/* The worker's. */
 	struct lane lanes[SIDE_COUNT];
 	struct burst burst;

@@ -14,9 +14,10 @@
 #include "say.h"
 #include "steer.h"
 
-/* Per-lcore cache of a pool, and what a worker may hold in its bursts and transmit lanes. */
+/* Per-lcore cache of a pool, and what a worker may hold in its bursts, those received ahead, and
+ * transmit lanes. */
 #define POOL_CACHE 256
-#define WORKER_MBUFS (2 * POOL_CACHE + 8 * BURST_MAX)
+#define WORKER_MBUFS (2 * POOL_CACHE + 12 * BURST_MAX)
 
 static_assert(MBUFS_NODES_MAX >= RTE_MAX_NUMA_NODES, "one pool per node");
 static_assert(RTE_MBUF_DEFAULT_DATAROOM >= PKT_BUILD_BYTES_MAX,

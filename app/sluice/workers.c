@@ -136,7 +136,6 @@ loop_build(struct workers *workers, unsigned index, const struct config *config,
 	loop->pool = mbufs->by_worker[index];
 	loop->qsbr = workers->qsbr;
 	loop->index = index;
-	loop->kernel = workers->kernel;
 	for (unsigned side = 0; side < SIDE_COUNT; side++)
 		lane_init(&loop->lanes[side], &ports[side], index);
 	if (!worker_build(workers, loop, keys, node))

@@ -58,7 +58,7 @@ csum_add(uint64_t sum, const void *data, size_t length)
 	return sum + csum_narrow(csum_add_wide(even, odd));
 }
 
-/** csum_add() with AVX-512 (F, BW, VL, and BMI2), for up to 256 KiB. */
+/** csum_add() with AVX-512 (F, BW, VL, and BMI2), for not quite 128 KiB. */
 uint64_t csum_add_avx512(uint64_t sum, const void *data, size_t length);
 
 /**

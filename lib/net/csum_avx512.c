@@ -14,8 +14,9 @@
 
 #define STEP_BYTES 64
 #define STEP_BIAS (STEP_BYTES / 2 * UINT64_C(0x8000))
-/* Far below what 16 lanes of 32 bits can hold, far above what an IP packet has. */
-#define STEPS_MAX (UINT32_C(1) << 12)
+/* As many as the sum of all lanes can be -2^20 of each without leaving 32 bits; twice what an IP
+ * packet has. */
+#define STEPS_MAX (UINT32_C(1) << 11)
 
 static TARGET_INLINE __m512i
 add_step(__m512i sum, __m512i bytes)

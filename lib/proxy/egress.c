@@ -47,7 +47,7 @@ egress_admits_longer(struct worker *w, const struct pkt *syn, struct tcp_opt_syn
 			return true;
 	}
 	config = snapshot_find(w->snapshot, &tuple->backend, tuple->backend_port);
-	if (config == NULL || egress_doubt_covers(doubt_look(w, config), w->now, w->now))
+	if (config == NULL || egress_doubt_is_on(doubt_look(w, config), w->now))
 		return false;
 	return egress_take(w, tuple, SIDE_CLIENT);
 }

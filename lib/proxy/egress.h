@@ -28,7 +28,8 @@ egress_admits(struct worker *w, const struct pkt *syn, struct tcp_opt_syn *annou
 	       egress_admits_longer(w, syn, announce);
 }
 
-/** A client of the backend is queued, or answered again from its entry. */
+/** A client of the backend is queued. Not its SYN again: that pays for its answer, and comes from
+ * real clients, too, where packets are lost. */
 void egress_note_queued(struct worker *w, const struct backend_config *config);
 
 /** True while the backend is flooded: then its SYN-ACKs are not repeated. */

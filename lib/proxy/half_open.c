@@ -174,7 +174,6 @@ half_open_answer_again(
 		entry->client_tsval = syn->opt.tsval;
 	announce = entry_announce(w, entry, config);
 	syn_ack = entry_syn_ack(w, entry, config, announce.mss);
-	egress_note_queued(w, config);
 	if (UNLIKELY(!egress_admits(w, syn, &announce)))
 		return false;
 	pkt_turn_round(syn);

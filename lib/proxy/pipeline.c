@@ -168,14 +168,23 @@ stage_many_backends(const struct worker *w, const struct burst *burst)
 	}
 }
 
-/* Reads the whole burst, before any of it is judged. */
+enum kernel
+sluice_reader(const struct worker *w, enum side from)
+{
+	return w->reads_together[from] ? w->env.kernel : KERNEL_SCALAR;
+}
+
+/* Reads the whole burst, before any of it is judged; but what was steered has been read. */
 static void
 stage_read(struct worker *w, struct burst *burst)
 {
-	const enum kernel kernel = w->reads_together[burst->from] ? w->env.kernel : KERNEL_SCALAR;
+	const enum kernel kernel = sluice_reader(w, burst->from);
+	const unsigned unread =
+			burst->count > 0 && burst->pkts[0].kind == PKT_UNPARSED ? burst->count : 0;
 
-	prefetch_packets(burst, 0);
-	for (unsigned first = 0; first < burst->count; first += READ_TOGETHER) {
+	if (unread > 0)
+		prefetch_packets(burst, 0);
+	for (unsigned first = 0; first < unread; first += READ_TOGETHER) {
 		prefetch_packets(burst, first + READ_TOGETHER);
 		pkt_read(kernel, &burst->pkts[first], read_count(burst, first), burst->from);
 	}

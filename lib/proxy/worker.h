@@ -92,6 +92,10 @@ struct worker *sluice_worker_init(
  */
 void sluice_burst(struct worker *w, struct burst *burst, ticks_t now);
 
+/** With what the side's next burst had best be read by pkt_read(), where that is done before
+ * sluice_burst(), as steering needs it. */
+enum kernel sluice_reader(const struct worker *w, enum side from);
+
 /** Runs due timers, at most budget of them. Returns how many ran; budget means: more may be due. */
 unsigned sluice_tick(struct worker *w, ticks_t now, unsigned budget);
 

@@ -79,6 +79,8 @@ worker_backend(const struct worker *w, const struct backend_config *config)
 		backend->incarnation = config->incarnation;
 		backend->profile = (struct backend_profile){.mss = 0};
 		backend->probe = (struct backend_probe){.step = PROBE_OFF};
+		backend->flood = (struct egress_flood){.until = 0};
+		backend->doubt = (struct egress_doubt){.until = 0};
 	}
 	return backend;
 }

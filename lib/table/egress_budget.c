@@ -91,6 +91,12 @@ egress_doubt_note(struct egress_doubt *doubt, uint64_t cookies, uint64_t proved,
 }
 
 bool
+egress_doubt_is_on(const struct egress_doubt *doubt, ticks_t now)
+{
+	return doubt->level > DOUBT_MAX || now < doubt->until;
+}
+
+bool
 egress_doubt_covers(struct egress_doubt *doubt, ticks_t came, ticks_t now)
 {
 	if (doubt->level > DOUBT_MAX) {

@@ -103,4 +103,7 @@ void egress_doubt_note(struct egress_doubt *doubt, uint64_t cookies, uint64_t pr
  * before: who was answered a moment ago has not had the time to prove himself. */
 bool egress_doubt_covers(struct egress_doubt *doubt, ticks_t came, ticks_t now);
 
+/** Whether clients are doubted now; confirms nothing, so it may be asked at any time. */
+bool egress_doubt_is_on(const struct egress_doubt *doubt, ticks_t now);
+
 #endif
