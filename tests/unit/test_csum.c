@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "base/kernel.h"
 #include "packets.h"
 
 #define BYTES_MAX 300
@@ -320,6 +321,41 @@ test_apply_many(void **state)
 	}
 }
 
+/* 12. The wide variant adds as the plain one does, at any length and address, up to the most that
+ * it takes: there all zeros, and all ones, are the furthest its lanes can go. */
+static void
+test_wide(void **state)
+{
+#if defined(__x86_64__)
+	enum { MOST = ((1 << 11) - 2) * 64 };
+	const int fills[] = {0x00, 0xff, 0x80, 0x7f};
+	uint8_t *bytes = malloc(MOST);
+	uint64_t random = 12;
+
+	(void)state;
+	if (!kernel_is_supported(KERNEL_AVX512))
+		skip();
+	assert_non_null(bytes);
+	for (unsigned i = 0; i < sizeof(fills) / sizeof(*fills); i++) {
+		memset(bytes, fills[i], MOST);
+		assert_int_equal(csum_fold(csum_add_avx512(1, bytes, MOST)),
+				csum_fold(csum_add(1, bytes, MOST)));
+	}
+	for (unsigned i = 0; i < MOST; i++)
+		bytes[i] = (uint8_t)packet_random(&random);
+	for (unsigned length = 0; length < 2000; length++) {
+		const uint8_t *at = bytes + packet_random(&random) % 2000;
+
+		assert_int_equal(csum_fold(csum_add_avx512(length, at, length)),
+				csum_fold(csum_add(length, at, length)));
+	}
+	free(bytes);
+#else
+	(void)state;
+	skip();
+#endif
+}
+
 int
 main(void)
 {
@@ -335,6 +371,7 @@ main(void)
 			cmocka_unit_test(test_no_change),
 			cmocka_unit_test(test_apply_32_at_any_offset),
 			cmocka_unit_test(test_apply_many),
+			cmocka_unit_test(test_wide),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
