@@ -110,14 +110,18 @@ dict_add(struct rte_tel_data *data, const char *name, json_t *value)
 	}
 }
 
+/* Of an array, its strings: DPDK copies from the pointer, whatever it is. */
 static void
 data_fill(struct rte_tel_data *data, json_t *value)
 {
 	if (json_is_array(value)) {
 		rte_tel_data_start_array(data, RTE_TEL_STRING_VAL);
-		for (size_t i = 0; i < json_array_size(value); i++)
-			rte_tel_data_add_array_string(
-					data, json_string_value(json_array_get(value, i)));
+		for (size_t i = 0; i < json_array_size(value); i++) {
+			const char *text = json_string_value(json_array_get(value, i));
+
+			if (text != NULL)
+				rte_tel_data_add_array_string(data, text);
+		}
 		return;
 	}
 	rte_tel_data_start_dict(data);

@@ -58,7 +58,8 @@ backends_answer(const struct registry *registry, uint64_t from)
 			(json_int_t)from, "names", names);
 }
 
-/* The row of ss, and the counters of netstat. */
+/* The row of ss without what is a container in it (DPDK has the backend at one level), and the
+ * counters of netstat. */
 static json_t *
 backend_answer(const struct command_env *env, const char *name, ticks_t now)
 {
@@ -68,6 +69,7 @@ backend_answer(const struct command_env *env, const char *name, ticks_t now)
 
 	json_object_update(answer, json_object_get(json_object_get(netstat, "backends"), name));
 	json_object_del(answer, "waiting_ms");
+	json_object_del(answer, "waits");
 	if (json_is_null(json_object_get(answer, "drain_left_s")))
 		json_object_del(answer, "drain_left_s");
 	json_decref(rows);

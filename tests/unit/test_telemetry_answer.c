@@ -11,6 +11,16 @@
 #include "control/telemetry_answer.h"
 #include "desk.h"
 
+/* Arrays of strings alone. */
+static void
+expect_strings(const json_t *array)
+{
+	const json_t *value;
+	size_t index;
+
+	json_array_foreach(array, index, value) assert_true(json_is_string(value));
+}
+
 /* Objects of plain values, or one level deeper; nothing that DPDK's format has no word for. */
 static void
 expect_plain(const json_t *object, unsigned levels)
@@ -28,6 +38,7 @@ expect_plain(const json_t *object, unsigned levels)
 				strlen(name));
 		if (json_is_object(value))
 			expect_plain(value, levels - 1);
+		expect_strings(value);
 	}
 }
 
@@ -74,6 +85,8 @@ test_backend(void **state)
 {
 	struct desk desk = desk_open();
 	json_t *object;
+	const json_t *value;
+	const char *name;
 
 	(void)state;
 	desk.world->counters[1][1].values[COUNTER_SyncookiesSent] = 42;
@@ -84,6 +97,11 @@ test_backend(void **state)
 	assert_string_equal(text_at(object, "state"), "LISTEN");
 	assert_int_equal(number_at(object, "recv_q"), 5);
 	assert_int_equal(number_at(object, "SyncookiesSent"), 42);
+	json_object_foreach(object, name, value)
+	{
+		if (json_is_object(value) || json_is_array(value))
+			fail_msg("%s is a container", name);
+	}
 	json_decref(object);
 	assert_null(answer(&desk, TELEMETRY_BACKEND, "none"));
 	assert_null(answer(&desk, TELEMETRY_BACKEND, ""));
