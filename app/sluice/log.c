@@ -1,82 +1,65 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * journald's own protocol, so that each number is a field to search for (journalctl
- * SLUICE_EVENT=flood-ends). Its socket takes 8 MB before it would block: what is limited to ten
- * lines a minute per kind never gets there. A line that journald does not take goes to standard
- * error.
+ * SLUICE_EVENT=flood-ends). A line that journald does not take at once goes to standard error.
  */
-#define SD_JOURNAL_SUPPRESS_LOCATION /* which line of ours wrote it is no operator's business */
-
 #include "log.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
-#include <systemd/sd-journal.h>
-
+#include "journal.h"
 #include "say.h"
 
-/* Message, priority, identifier, event, suppressed, and the event's own. */
-#define FIELDS_MAX (5 + EVENT_FIELDS_MAX)
-#define FIELD_BYTES (EVENT_TEXT_BYTES + 64)
+/* What an entry has to hold: message, priority, identifier, event, suppressed, and the event's own,
+ * with their names. */
+#define FIELD_NAME_BYTES 64
+static_assert(EVENT_TEXT_BYTES + EVENT_FIELDS_MAX * sizeof(((struct event_field *)0)->value) +
+						(5 + EVENT_FIELDS_MAX) * FIELD_NAME_BYTES <=
+				JOURNAL_ENTRY_BYTES,
+		"no event is too large for an entry");
 
-/* One entry as journald wants it: "NAME=value", each a piece of its own. */
-struct entry {
-	int count;
-	struct iovec pieces[FIELDS_MAX];
-	char texts[FIELDS_MAX][FIELD_BYTES];
-};
-
-void
-log_init(struct log *log)
+/* systemd.exec(5): the variable may be inherited where standard error is not journald's. */
+static bool
+stderr_is_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
 	unsigned long long device, inode;
 	struct stat status;
 
-	*log = (struct log){0};
-	/* systemd.exec(5): the variable may be inherited where standard error is not journald's. */
-	log->is_journal = stream != NULL && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
-			  fstat(STDERR_FILENO, &status) == 0 && status.st_dev == device &&
-			  status.st_ino == inode;
+	return stream != NULL && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+	       fstat(STDERR_FILENO, &status) == 0 && status.st_dev == device &&
+	       status.st_ino == inode;
 }
 
-/* The name begins with prefix, and is in capitals from there on. */
-static void
-entry_add(struct entry *entry, const char *prefix, const char *name, const char *value)
+void
+log_init(struct log *log)
 {
-	char *text = entry->texts[entry->count];
-	const size_t start = strlen(prefix);
-	const int length = snprintf(text, FIELD_BYTES, "%s%s=%s", prefix, name, value);
-
-	for (size_t i = start; text[i] != '=' && text[i] != '\0'; i++)
-		text[i] = (char)toupper((unsigned char)text[i]);
-	entry->pieces[entry->count++] = (struct iovec){text, (size_t)length};
+	*log = (struct log){.journal = stderr_is_journal() ? journal_open() : -1};
 }
 
 static bool
-journal_write(const struct event *event, const char *message, uint64_t suppressed)
+journal_write(const struct log *log, const struct event *event, const char *message,
+		uint64_t suppressed)
 {
-	struct entry entry = {0};
+	struct journal_entry entry = {0};
 	char number[24];
 
-	entry_add(&entry, "", "message", message);
+	journal_add(&entry, "", "message", message);
 	snprintf(number, sizeof(number), "%d", (int)event->priority);
-	entry_add(&entry, "", "priority", number);
-	entry_add(&entry, "", "syslog_identifier", "sluice");
-	entry_add(&entry, "SLUICE_", "event", event_name(event->kind));
+	journal_add(&entry, "", "priority", number);
+	journal_add(&entry, "", "syslog_identifier", "sluice");
+	journal_add(&entry, "SLUICE_", "event", event_name(event->kind));
 	for (unsigned i = 0; i < event->count; i++)
-		entry_add(&entry, "SLUICE_", event->fields[i].name, event->fields[i].value);
+		journal_add(&entry, "SLUICE_", event->fields[i].name, event->fields[i].value);
 	if (suppressed > 0) {
 		snprintf(number, sizeof(number), "%llu", (unsigned long long)suppressed);
-		entry_add(&entry, "SLUICE_", "suppressed", number);
+		journal_add(&entry, "SLUICE_", "suppressed", number);
 	}
-	return sd_journal_sendv(entry.pieces, entry.count) == 0;
+	return journal_send(log->journal, JOURNAL_PATH, &entry);
 }
 
 static void
@@ -90,7 +73,7 @@ event_log(const struct log *log, const struct event *event, uint64_t suppressed)
 	if (suppressed > 0)
 		snprintf(text + used, sizeof(text) - used, " (%llu more suppressed before)",
 				(unsigned long long)suppressed);
-	if (!log->is_journal || !journal_write(event, text, suppressed))
+	if (log->journal < 0 || !journal_write(log, event, text, suppressed))
 		say("%s", text);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Events (control/event.h) on their way to the operator: to journald with their fields when
- * standard error is journald's (systemd sets JOURNAL_STREAM), else as lines of standard error.
+ * standard error is journald's (systemd sets JOURNAL_STREAM) and journald takes them at once, else
+ * as lines of standard error.
  * Bounded per kind, so that no flood of events fills a disk. Control thread only.
  */
 #ifndef SLUICE_APP_LOG_H
@@ -10,7 +11,7 @@
 #include "control/event_limit.h"
 
 struct log {
-	bool is_journal;
+	int journal; /**< its socket, open as long as the process; -1: standard error alone */
 	struct event_limit limit;
 };
 

@@ -125,6 +125,13 @@ class Journal:
         return entry
 
 
+def wrapper(folder):
+  """What systemd does: a socket at its place, and the inode of standard error in the environment."""
+  return ["sh", "-c", "mount -t tmpfs none /run && mkdir -p /run/systemd/journal && "
+    f"mount --bind {folder} /run/systemd/journal && "
+    'JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2) exec "$@"', "sh"]
+
+
 @lab_test(drivers=DRIVERS[:1], offloads=(False,))
 def journald_native(lab):
   """Under systemd events go to journald with fields, and to standard error no more."""
@@ -132,10 +139,7 @@ def journald_native(lab):
   folder.mkdir()
   journal = Journal(folder / "socket")
   lab.sockets.append(journal.socket)
-  # What systemd does: a socket at its place, and the inode of standard error in the environment.
-  lab.wrapper = ["sh", "-c", "mount -t tmpfs none /run && mkdir -p /run/systemd/journal && "
-    f"mount --bind {folder} /run/systemd/journal && "
-    'JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2) exec "$@"', "sh"]
+  lab.wrapper = wrapper(folder)
   config = lab.config(tcp_syncookies=1)
   sluice = Sluice(lab, config)
   lab.sluices.append(sluice)
@@ -157,3 +161,24 @@ def journald_native(lab):
   clients[0].close()
   expect("ready" not in sluice.process.err() and "backend-down" not in sluice.process.err(),
     f"on standard error, too:\n{sluice.process.err()}")
+
+
+@lab_test(drivers=DRIVERS[:1], offloads=(False,))
+def journald_hangs(lab):
+  """A journald that reads nothing costs no time: events go to standard error, commands are answered."""
+  folder = lab.directory / "journal"
+  folder.mkdir()
+  journal = Journal(folder / "socket")
+  filler = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+  filler.setblocking(False)
+  lab.sockets += [journal.socket, filler]
+  try:
+    while True:
+      filler.sendto(b"MESSAGE=full\n", str(folder / "socket"))
+  except BlockingIOError:
+    pass
+  lab.wrapper = wrapper(folder)
+  sluice = lab.start_sluice(lab.config())
+  for number in (1, 2):
+    control.ask(sluice, "reload")
+    wait_until(lambda: sluice.process.err().count("reloaded: ") == number, 2, "the line of the reload")
