@@ -18,6 +18,7 @@ event_name(enum event_kind kind)
 			[EVENT_OVERFLOW_ENDS] = "overflow-ends",
 			[EVENT_BACKEND_DOWN] = "backend-down",
 			[EVENT_BACKEND_UP] = "backend-up",
+			[EVENT_BACKEND_REMOVED] = "backend-removed",
 	};
 
 	return names[kind];

@@ -21,6 +21,7 @@ enum event_kind {
 	EVENT_OVERFLOW_ENDS,
 	EVENT_BACKEND_DOWN, /**< none of its clients is answered */
 	EVENT_BACKEND_UP,
+	EVENT_BACKEND_REMOVED, /**< while it was down */
 	EVENT_KIND_COUNT
 };
 

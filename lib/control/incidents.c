@@ -6,6 +6,7 @@
 #include "control/incidents.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "control/doctor_evidence.h"
 #include "table/queue_rules.h"
@@ -41,6 +42,7 @@ struct incident_slot {
 	ticks_t down_since; /* 0: it is not down */
 	uint64_t sums[TALLIES];
 	struct incident flood, overflow;
+	char *name; /* as the latest of them, or an outage, began; owned. NULL: none did */
 };
 static_assert(sizeof(struct incident_slot) == INCIDENT_SLOT_BYTES, "said in the header");
 
@@ -80,11 +82,19 @@ incidents_new(const struct registry *registry, void (*tell)(void *, const struct
 	return incidents;
 }
 
+static void
+slot_free(struct incident_slot *slot)
+{
+	if (slot != NULL)
+		free(slot->name);
+	free(slot);
+}
+
 void
 incidents_free(struct incidents *incidents)
 {
 	for (uint32_t i = 0; incidents != NULL && i < incidents->slot_count; i++)
-		free(incidents->slots[i]);
+		slot_free(incidents->slots[i]);
 	free(incidents);
 }
 
@@ -107,14 +117,30 @@ per_second(const struct view *view, uint64_t n)
 	return n * TICKS_PER_S / view->time;
 }
 
+/* An event of a beginning. The name is kept, to tell the end by: when a backend drains its name is
+ * another, and when it is gone it has none. */
 static void
-event_for(struct event *event, const struct view *view, enum event_kind kind,
+event_for_begin(struct event *event, const struct view *view, enum event_kind kind,
 		enum event_priority priority)
 {
+	struct incident_slot *past = view->past;
 	char name[REGISTRY_NAME_BYTES];
 
 	registry_name(view->registry, view->slot, name);
-	event_begin(event, kind, priority, name);
+	if (past->name == NULL || view->slot->use != SLOT_DRAINING) {
+		free(past->name);
+		past->name = strdup(name);
+	}
+	event_begin(event, kind, priority, past->name != NULL ? past->name : name);
+}
+
+/* An event of an end. */
+static void
+event_for_end(struct event *event, const struct view *view, enum event_kind kind)
+{
+	const char *name = view->past->name;
+
+	event_begin(event, kind, EVENT_NOTICE, name != NULL ? name : "unknown");
 }
 
 static void
@@ -170,7 +196,7 @@ flood_tell_begin(struct incident *flood, const struct view *view)
 	struct event event;
 
 	flood->is_told = true;
-	event_for(&event, view, EVENT_FLOOD_BEGINS, EVENT_WARNING);
+	event_for_begin(&event, view, EVENT_FLOOD_BEGINS, EVENT_WARNING);
 	event_number(&event, "syns_per_s", flood->peak);
 	event_text(&event, "mode", view->past->is_cookie_mode ? "cookie" : "queue");
 	event_sources(&event, view);
@@ -182,7 +208,7 @@ flood_tell_end(const struct incident *flood, const struct view *view)
 {
 	struct event event;
 
-	event_for(&event, view, EVENT_FLOOD_ENDS, EVENT_NOTICE);
+	event_for_end(&event, view, EVENT_FLOOD_ENDS);
 	event_length(&event, flood);
 	event_number(&event, "syns", flood->events);
 	event_number(&event, "syns_per_s_peak", flood->peak);
@@ -231,6 +257,18 @@ flood_look(const struct view *view)
 }
 
 static void
+overflow_tell_end(const struct incident *overflow, const struct view *view)
+{
+	struct event event;
+
+	event_for_end(&event, view, EVENT_OVERFLOW_ENDS);
+	event_length(&event, overflow);
+	event_number(&event, "turned_away", overflow->events);
+	event_number(&event, "turned_away_per_s_peak", overflow->peak);
+	tell(view, &event);
+}
+
+static void
 overflow_look(const struct view *view)
 {
 	const uint16_t index = registry_slot(view->registry, view->slot);
@@ -242,18 +280,14 @@ overflow_look(const struct view *view)
 		if (overflow->is_told)
 			return;
 		overflow->is_told = true;
-		event_for(&event, view, EVENT_OVERFLOW_BEGINS, EVENT_WARNING);
+		event_for_begin(&event, view, EVENT_OVERFLOW_BEGINS, EVENT_WARNING);
 		event_number(&event, "turned_away", overflow->events);
 		event_number(&event, "recv_q",
 				shared_read(&view->registry->env.shared[index].accept));
 		event_number(&event, "send_q", backend_config_accept_limit(&view->slot->config));
 		tell(view, &event);
 	} else if (incident_is_over(overflow, view)) {
-		event_for(&event, view, EVENT_OVERFLOW_ENDS, EVENT_NOTICE);
-		event_length(&event, overflow);
-		event_number(&event, "turned_away", overflow->events);
-		event_number(&event, "turned_away_per_s_peak", overflow->peak);
-		tell(view, &event);
+		overflow_tell_end(overflow, view);
 		*overflow = (struct incident){0};
 	}
 }
@@ -288,7 +322,7 @@ health_look(const struct view *view)
 	if (mine->down_since != 0) {
 		if (past->answered_at <= mine->down_since)
 			return;
-		event_for(&event, view, EVENT_BACKEND_UP, EVENT_NOTICE);
+		event_for_end(&event, view, EVENT_BACKEND_UP);
 		event_number(&event, "down_s", (view->now - mine->down_since) / TICKS_PER_S);
 		mine->down_since = 0;
 		tell(view, &event);
@@ -298,7 +332,7 @@ health_look(const struct view *view)
 	if (cause == CAUSE_NONE)
 		return;
 	mine->down_since = view->now;
-	event_for(&event, view, EVENT_BACKEND_DOWN, EVENT_ERROR);
+	event_for_begin(&event, view, EVENT_BACKEND_DOWN, EVENT_ERROR);
 	event_text(&event, "cause", cause == CAUSE_REFUSES ? "refuses" : "silent");
 	event_number(&event, "waiting", past->accept);
 	event_number(&event, "failed", past->episodes[TROUBLE_FAILED].events);
@@ -321,15 +355,48 @@ static void
 mode_look(const struct view *view)
 {
 	const bool is_cookie = is_cookie_mode(view);
+	char name[REGISTRY_NAME_BYTES];
 	struct event event;
 
 	if (is_cookie == view->past->is_cookie_mode)
 		return;
 	view->past->is_cookie_mode = is_cookie;
-	event_for(&event, view, EVENT_MODE, EVENT_NOTICE);
+	registry_name(view->registry, view->slot, name);
+	event_begin(&event, EVENT_MODE, EVENT_NOTICE, name);
 	event_text(&event, "mode", is_cookie ? "cookie" : "queue");
 	event_number(&event, "tcp_syncookies", (uint64_t)view->slot->config.tcp_syncookies);
 	tell(view, &event);
+}
+
+/* The backend is gone: ends what is under way. */
+static void
+slot_leave(const struct view *view)
+{
+	const struct incident_slot *past = view->past;
+	struct event event;
+
+	if (past->flood.is_told)
+		flood_tell_end(&past->flood, view);
+	if (past->overflow.is_told)
+		overflow_tell_end(&past->overflow, view);
+	if (past->down_since != 0) {
+		event_for_end(&event, view, EVENT_BACKEND_REMOVED);
+		event_number(&event, "down_s", (view->now - past->down_since) / TICKS_PER_S);
+		tell(view, &event);
+	}
+}
+
+/* The slot has been taken since the look before. */
+static void
+slot_begin(const struct view *view)
+{
+	slot_leave(view);
+	free(view->past->name);
+	*view->past = (struct incident_slot){
+			.incarnation = view->slot->config.incarnation,
+			.is_cookie_mode = view->slot->config.tcp_syncookies == 2,
+			.last = view->slot->since,
+	};
 }
 
 static void
@@ -338,11 +405,7 @@ slot_look(struct view *view)
 	struct incident_slot *past = view->past;
 
 	if (past->incarnation != view->slot->config.incarnation)
-		*past = (struct incident_slot){
-				.incarnation = view->slot->config.incarnation,
-				.is_cookie_mode = view->slot->config.tcp_syncookies == 2,
-				.last = view->slot->since,
-		};
+		slot_begin(view);
 	view->time = view->now > past->last ? view->now - past->last : 1;
 	for (unsigned i = 0; i < TALLIES; i++) {
 		const uint64_t sum = counter_sum(view, tallied[i]);
@@ -391,14 +454,16 @@ incidents_sample(struct incidents *incidents, struct history *history,
 	incidents->last = now;
 	for (uint32_t i = 0; i < registry->slots_used && i < incidents->slot_count; i++) {
 		view.slot = &registry->slots[i];
+		view.past = incidents->slots[i];
 		if (view.slot->use == SLOT_FREE) {
-			free(incidents->slots[i]);
+			if (view.past != NULL)
+				slot_leave(&view);
+			slot_free(view.past);
 			incidents->slots[i] = NULL;
 			continue;
 		}
-		if (incidents->slots[i] == NULL)
-			incidents->slots[i] = calloc(1, sizeof(struct incident_slot));
-		view.past = incidents->slots[i];
+		if (view.past == NULL)
+			view.past = incidents->slots[i] = calloc(1, sizeof(struct incident_slot));
 		if (view.past != NULL)
 			slot_look(&view);
 	}

@@ -11,10 +11,11 @@
  *	down      the last attempts to connect to it all failed (as doctor sees it); up: it answered
  *
  * A flood or an overflow has ended when it was not seen for INCIDENT_QUIET_S. What is under way
- * when a backend is removed ends unsaid.
+ * as a removed backend goes ends then; one that was down is told to be removed. Ends have the
+ * name that the backend had as the latest of its incidents began.
  *
  * Memory: INCIDENT_SLOT_BYTES per backend in use (12 MiB with 65,535 of them), and a pointer per
- *slot that is not. Control thread only.
+ * slot that is not. Control thread only.
  */
 #ifndef SLUICE_CONTROL_INCIDENTS_H
 #define SLUICE_CONTROL_INCIDENTS_H
@@ -24,7 +25,7 @@
 
 #define INCIDENT_QUIET_S 5
 #define INCIDENT_FLOOD_LEAST 100
-#define INCIDENT_SLOT_BYTES 160
+#define INCIDENT_SLOT_BYTES 168
 
 struct incidents;
 

@@ -18,6 +18,7 @@ struct log {
 	struct syn_samples *samples;
 	unsigned count; /* of events */
 	char last[EVENT_TEXT_BYTES];
+	char all[4 * EVENT_TEXT_BYTES]; /* a line each, since it was emptied */
 };
 
 static void
@@ -27,6 +28,10 @@ note(void *context, const struct event *event)
 
 	log->count++;
 	event_write(event, log->last);
+	if (strlen(log->all) + strlen(log->last) + 2 <= sizeof(log->all)) {
+		strcat(log->all, log->last);
+		strcat(log->all, "\n");
+	}
 }
 
 static struct log *
@@ -297,14 +302,90 @@ test_slot_again(void **state)
 	registry_world_write(log->w, NEWS, "");
 	registry_world_reload(log->w);
 	registry_world_pass(log->w, 3);
-	expect_nothing(log, 1);
+	assert_int_equal(second(log), 1); /* its end */
 	registry_world_write(log->w, NEWS ", " MAIL, "");
 	registry_world_reload(log->w);
 	expect_nothing(log, 10);
 	log_free(log);
 }
 
-/* 9. Looks that come too close together change nothing, and late ones make no peak. */
+/* Has the first slot's backend gone. */
+static void
+remove_first(struct log *log)
+{
+	registry_world_write(log->w, NEWS, "");
+	registry_world_reload(log->w);
+	registry_world_pass(log->w, 3);
+	assert_int_equal(log->w->registry.slots[0].use, SLOT_FREE);
+}
+
+/* All three under way at the first slot; the last line is that of the outage. */
+static void
+all_begin(struct log *log)
+{
+	expect_nothing(log, 2);
+	flood(log, 0, 4000, 10);
+	expect_nothing(log, 1);
+	flood(log, 0, 9000, 10);
+	*counter(log, 0, COUNTER_ListenOverflows) += 3;
+	refuse(log, 0, 2);
+	assert_int_equal(second(log), 3);
+	assert_string_equal(
+			log->last, "backend-down: backend=web cause=refuses waiting=0 failed=2");
+}
+
+/* 9. What is under way ends with its backend, by the name that it began with, whether its slot is
+ * seen free or has another one already. */
+static void
+test_removed(void **state)
+{
+	for (unsigned is_taken = 0; is_taken < 2; is_taken++) {
+		struct log *log = log_new(WEB);
+
+		(void)state;
+		all_begin(log);
+		remove_first(log);
+		if (is_taken) {
+			registry_world_write(log->w, NEWS ", " MAIL, "");
+			registry_world_reload(log->w);
+			assert_int_equal(log->w->registry.slots[0].use, SLOT_SERVING);
+		}
+		log->all[0] = '\0';
+		assert_int_equal(second(log), 3);
+		assert_string_equal(log->all, "flood-ends: backend=web lasted_s=2 syns=13000 "
+					      "syns_per_s_peak=9000 proved=20 "
+					      "sources=\"198.18.7.0/24 100 %\"\n"
+					      "overflow-ends: backend=web lasted_s=1 turned_away=3 "
+					      "turned_away_per_s_peak=3\n"
+					      "backend-removed: backend=web down_s=4\n");
+		expect_nothing(log, 10);
+		log_free(log);
+	}
+}
+
+/* 10. One that still drains ends its incidents as ever, by the name that they began with. */
+static void
+test_drains(void **state)
+{
+	struct log *log = log_new(WEB);
+
+	(void)state;
+	all_begin(log);
+	log->w->shared[0].syn = 1; /* somebody is left */
+	registry_world_write(log->w, NEWS, "");
+	registry_world_reload(log->w);
+	expect_nothing(log, INCIDENT_QUIET_S - 1);
+	log->all[0] = '\0';
+	assert_int_equal(second(log), 2);
+	assert_int_equal(log->w->registry.slots[0].use, SLOT_DRAINING);
+	assert_non_null(strstr(log->all, "flood-ends: backend=web lasted_s=2 "));
+	assert_non_null(strstr(log->all, "overflow-ends: backend=web lasted_s=1 "));
+	*counter(log, 0, COUNTER_Established) += 1;
+	expect(log, 1, "backend-up: backend=web down_s=6");
+	log_free(log);
+}
+
+/* 11. Looks that come too close together change nothing, and late ones make no peak. */
 static void
 test_pace(void **state)
 {
@@ -335,6 +416,8 @@ main(void)
 			cmocka_unit_test(test_silent),
 			cmocka_unit_test(test_mode),
 			cmocka_unit_test(test_slot_again),
+			cmocka_unit_test(test_removed),
+			cmocka_unit_test(test_drains),
 			cmocka_unit_test(test_pace),
 	};
 
