@@ -57,13 +57,14 @@ say_drops(struct finding *finding, const struct slot *slot, const struct episode
 	finding_number(finding, "tcp_syncookies", config->tcp_syncookies);
 }
 
-/* Whose SYNs they were, as far as samples tell. */
+/* Whose SYNs they were, as far as samples tell. Nothing where the samples also are of an earlier
+ * time: who came then would be blamed for what is lost now. */
 static void
-say_sources(struct finding *finding, const struct sources *sources)
+say_sources(struct finding *finding, const struct sources *sources, const struct episode *episode)
 {
 	char text[SOURCES_TEXT_BYTES];
 
-	if (sources == NULL)
+	if (sources == NULL || sources->began < episode->began)
 		return;
 	if (sources_write(sources, text) > 0)
 		finding_say(finding,
@@ -92,7 +93,7 @@ find_drops(const struct registry *registry, const struct slot *slot, const struc
 	finding_say(&finding, "%s loses clients: its syn queue is too small%s.", finding.name,
 			config->tcp_syncookies == 0 ? ", and SYN cookies are off" : "");
 	say_drops(&finding, slot, episode, now);
-	say_sources(&finding, sources);
+	say_sources(&finding, sources, episode);
 	finding_say(&finding, "Clients saw delays of a second or more while they repeated their "
 			      "SYN, and a connection timeout where that did not help.");
 	if (config->tcp_syncookies == 0) {
@@ -129,7 +130,7 @@ find_flood(const struct registry *registry, const struct slot *slot, const struc
 			(unsigned long long)episode->events, time,
 			(unsigned long long)episode->events_peak, last,
 			(unsigned long long)episode->totals[HISTORY_PROVED]);
-	say_sources(&finding, sources);
+	say_sources(&finding, sources, episode);
 	finding_say(&finding, "It is a SYN flood, or more new clients at a time than the queue has "
 			      "places. No setting is needed; SYN-RECV that stops growing is the "
 			      "queue's limit, not a loss.");

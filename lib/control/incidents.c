@@ -368,7 +368,7 @@ mode_look(const struct view *view)
 	tell(view, &event);
 }
 
-/* The backend is gone: ends what is under way. */
+/* The backend is gone: ends what is under way, and forgets whose SYNs its were. */
 static void
 slot_leave(const struct view *view)
 {
@@ -384,6 +384,7 @@ slot_leave(const struct view *view)
 		event_number(&event, "down_s", (view->now - past->down_since) / TICKS_PER_S);
 		tell(view, &event);
 	}
+	sources_forget(history_sources(view->history), registry_slot(view->registry, view->slot));
 }
 
 /* The slot has been taken since the look before. */
@@ -397,6 +398,26 @@ slot_begin(const struct view *view)
 			.is_cookie_mode = view->slot->config.tcp_syncookies == 2,
 			.last = view->slot->since,
 	};
+}
+
+/* Samples from before a trouble of the syn queue say nothing about it. */
+static void
+sources_look(const struct view *view)
+{
+	static const enum history_trouble troubles[] = {TROUBLE_SYN_DROP, TROUBLE_FLOOD};
+	const uint16_t slot = registry_slot(view->registry, view->slot);
+	const struct history_slot *past = history_at(view->history, view->registry, slot);
+
+	for (unsigned i = 0; past != NULL && i < ARRAY_COUNT(troubles); i++) {
+		const struct episode *episode = &past->episodes[troubles[i]];
+		const struct sources *sources;
+
+		if (episode->began == 0 || episode->last != view->now)
+			continue;
+		sources = history_sources_of(view->history, slot);
+		if (sources != NULL && sources->began < episode->began)
+			sources_forget(history_sources(view->history), slot);
+	}
 }
 
 static void
@@ -414,6 +435,7 @@ slot_look(struct view *view)
 		past->sums[i] = sum;
 	}
 	mode_look(view);
+	sources_look(view);
 	flood_look(view);
 	overflow_look(view);
 	health_look(view);

@@ -86,16 +86,15 @@ sources_forget(struct sources_pool *pool, uint32_t slot)
 		pool->all[i] = (struct sources){0};
 }
 
-/* A new summary in the place of the one that got no sample for longest. */
+/* The place of the one that got no sample for longest. */
 static struct sources *
-summary_begin(struct sources_pool *pool, uint32_t slot)
+summary_oldest(struct sources_pool *pool)
 {
 	struct sources *sources = &pool->all[0];
 
 	for (unsigned i = 1; i < SOURCES_BACKENDS; i++)
 		if (pool->all[i].last < sources->last)
 			sources = &pool->all[i];
-	*sources = (struct sources){.slot = slot};
 	return sources;
 }
 
@@ -108,9 +107,11 @@ sources_add(struct sources_pool *pool, const struct syn_sample *sample, ticks_t 
 			.family = sample->family,
 	};
 	const unsigned found = summary_index(pool, sample->slot);
-	struct sources *sources = found < SOURCES_BACKENDS ? &pool->all[found]
-							   : summary_begin(pool, sample->slot);
+	struct sources *sources =
+			found < SOURCES_BACKENDS ? &pool->all[found] : summary_oldest(pool);
 
+	if (found == SOURCES_BACKENDS || now - sources->last >= SOURCES_QUIET_S * TICKS_PER_S)
+		*sources = (struct sources){.slot = sample->slot, .began = now};
 	sources->last = now;
 	sources->total += sample->weight;
 	summary_add(sources, &arrival);

@@ -17,6 +17,7 @@
 #define SOURCES_BACKENDS 64 /**< summaries */
 #define SOURCES_TOP 3	    /**< networks that are told */
 #define SOURCES_TEXT_BYTES 256
+#define SOURCES_QUIET_S 60 /**< a summary ends when no sample was added for so long */
 
 struct source {
 	union ip_addr network; /**< host bits are 0 */
@@ -26,6 +27,7 @@ struct source {
 
 struct sources {
 	uint32_t slot;
+	ticks_t began;	/**< when the first sample was added */
 	ticks_t last;	/**< when a sample was added; 0: a free summary */
 	uint64_t total; /**< SYNs that all samples stood for */
 	struct source tracked[SOURCES_TRACKED];
@@ -36,7 +38,8 @@ struct sources_pool {
 	struct sources all[SOURCES_BACKENDS];
 };
 
-/** Adds a sample to its backend's summary, which begins with it if there is none. */
+/** Adds a sample to its backend's summary, which begins with it if there is none, or none that got
+ * a sample in the last SOURCES_QUIET_S. */
 void sources_add(struct sources_pool *pool, const struct syn_sample *sample, ticks_t now);
 
 /** A slot's summary, or NULL. */

@@ -495,7 +495,33 @@ test_flood(void **state)
 	stage_close(&stage);
 }
 
-/* 15. Forged ACKs, as failed cookies or, where none was sent, as strays. */
+/* 15. Whose flood it is, but not by samples that are older than it. */
+static void
+test_sources(void **state)
+{
+	const struct second flood = {.full_cookies = 10000, .syn = 129};
+	const struct syn_sample sample = {.client = ip_addr_from_ip4(htobe32(0xc6120705)),
+			.weight = 10,
+			.family = FAMILY_IP4};
+	static const unsigned calm_s[] = {0, 10};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_COUNT(calm_s); i++) {
+		struct stage stage = stage_open(", 'backlog': 128");
+		const json_t *finding;
+
+		sources_add(history_sources(stage.history), &sample, stage.world->now);
+		play(&stage, &(const struct second){0}, calm_s[i]);
+		play(&stage, &flood, 5);
+		sources_add(history_sources(stage.history), &sample, stage.world->now);
+		finding = expect_only(&stage, "syn-flood", "warning", "nothing");
+		assert_int_equal(says(finding, "198.18.7.0/24 100 %"), calm_s[i] == 0);
+		assert_false(says(finding, "No network"));
+		stage_close(&stage);
+	}
+}
+
+/* 16. Forged ACKs, as failed cookies or, where none was sent, as strays. */
 static void
 test_forged(void **state)
 {
@@ -520,7 +546,7 @@ test_forged(void **state)
 	stage_close(&stage);
 }
 
-/* 16. The appliance's own limits. */
+/* 17. The appliance's own limits. */
 static void
 test_limits(void **state)
 {
@@ -635,7 +661,7 @@ test_egress_budget(void **state)
 	}
 }
 
-/* 17. The cure taken: what was before does not count any more; what goes on does. */
+/* 18. The cure taken: what was before does not count any more; what goes on does. */
 static void
 test_cured(void **state)
 {
@@ -658,7 +684,7 @@ test_cured(void **state)
 	stage_close(&stage);
 }
 
-/* 18. Another backend in the same slot has no past. */
+/* 19. Another backend in the same slot has no past. */
 static void
 test_new_backend(void **state)
 {
@@ -699,6 +725,7 @@ main(void)
 			cmocka_unit_test(test_rare_failures),
 			cmocka_unit_test(test_syn_small),
 			cmocka_unit_test(test_flood),
+			cmocka_unit_test(test_sources),
 			cmocka_unit_test(test_forged),
 			cmocka_unit_test(test_limits),
 			cmocka_unit_test(test_worker_stalled),

@@ -335,7 +335,7 @@ all_begin(struct log *log)
 }
 
 /* 9. What is under way ends with its backend, by the name that it began with, whether its slot is
- * seen free or has another one already. */
+ * seen free or has another one already. The next one's samples are its own. */
 static void
 test_removed(void **state)
 {
@@ -344,6 +344,7 @@ test_removed(void **state)
 
 		(void)state;
 		all_begin(log);
+		assert_non_null(history_sources_of(log->history, 0));
 		remove_first(log);
 		if (is_taken) {
 			registry_world_write(log->w, NEWS ", " MAIL, "");
@@ -358,6 +359,7 @@ test_removed(void **state)
 					      "overflow-ends: backend=web lasted_s=1 turned_away=3 "
 					      "turned_away_per_s_peak=3\n"
 					      "backend-removed: backend=web down_s=4\n");
+		assert_null(history_sources_of(log->history, 0));
 		expect_nothing(log, 10);
 		log_free(log);
 	}
@@ -385,7 +387,33 @@ test_drains(void **state)
 	log_free(log);
 }
 
-/* 11. Looks that come too close together change nothing, and late ones make no peak. */
+/* 11. Samples of a trickle that is no flood end where a trouble of the syn queue begins. */
+static void
+test_sources_begin(void **state)
+{
+	struct log *log = log_new(WEB);
+	const struct sources *sources;
+
+	(void)state;
+	expect_nothing(log, 2);
+	for (unsigned i = 0; i < 100; i++) {
+		flood(log, 0, 50, 0);
+		expect_nothing(log, 1);
+	}
+	sources = history_sources_of(log->history, 0);
+	assert_int_equal(sources->total, 5000);
+	flood(log, 0, 50, 0);
+	*counter(log, 0, COUNTER_TCPReqQFullDoCookies) += 50;
+	expect_nothing(log, 1);
+	assert_int_equal(sources->total, 50);
+	flood(log, 0, 50, 0);
+	*counter(log, 0, COUNTER_TCPReqQFullDoCookies) += 50;
+	expect_nothing(log, 1);
+	assert_int_equal(sources->total, 100);
+	log_free(log);
+}
+
+/* 12. Looks that come too close together change nothing, and late ones make no peak. */
 static void
 test_pace(void **state)
 {
@@ -418,6 +446,7 @@ main(void)
 			cmocka_unit_test(test_slot_again),
 			cmocka_unit_test(test_removed),
 			cmocka_unit_test(test_drains),
+			cmocka_unit_test(test_sources_begin),
 			cmocka_unit_test(test_pace),
 	};
 

@@ -168,7 +168,26 @@ test_longest(void **state)
 	free(pool);
 }
 
-/* 6. Ten events of a kind at once, then one in six seconds; the rest is counted and told, and
+/* 6. A summary that got no sample for a minute begins anew; one that goes on adds up. */
+static void
+test_quiet(void **state)
+{
+	const ticks_t quiet = SOURCES_QUIET_S * TICKS_PER_S;
+	struct sources_pool *pool = pool_new();
+
+	(void)state;
+	add(pool, ip4(0x0a000001, 1000), 1);
+	add(pool, ip4(0x0b000001, 1000), quiet);
+	expect_text(pool, 3, "10.0.0.0/24 50 %, 11.0.0.0/24 50 %");
+	assert_int_equal(sources_find(pool, 3)->began, 1);
+	add(pool, ip4(0x0c000001, 1), 2 * quiet);
+	expect_text(pool, 3, "12.0.0.0/24 100 %");
+	assert_int_equal(sources_find(pool, 3)->total, 1);
+	assert_int_equal(sources_find(pool, 3)->began, 2 * quiet);
+	free(pool);
+}
+
+/* 7. Ten events of a kind at once, then one in six seconds; the rest is counted and told, and
  * another kind is not touched. */
 static void
 test_limit(void **state)
@@ -208,6 +227,7 @@ main(void)
 			cmocka_unit_test(test_forged),
 			cmocka_unit_test(test_pool),
 			cmocka_unit_test(test_longest),
+			cmocka_unit_test(test_quiet),
 			cmocka_unit_test(test_limit),
 	};
 
