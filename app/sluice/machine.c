@@ -29,6 +29,7 @@ machine_probe(const struct options *options, const struct config *config)
 	findings_print(&machine->findings, options->as_json);
 	code = machine->findings.counts[FINDING_PROBLEM] > 0 ? EXIT_CODE_ENVIRONMENT : EXIT_CODE_OK;
 	findings_fini(&machine->findings);
+	sysfs_names_fini(&machine->nodes);
 	free(machine);
 	return code;
 }

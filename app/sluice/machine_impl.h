@@ -13,7 +13,8 @@
 #include "pmds.h"
 #include "sysfs.h"
 
-#define MACHINE_NICS_MAX 64
+/* Virtual functions of several cards included; the first ones count. */
+#define MACHINE_NICS_MAX 1024
 #define MACHINE_CPUS_TEXT 256
 
 /** A network card on the PCI bus. */

@@ -41,6 +41,7 @@ void
 machine_iommu(struct machine *machine)
 {
 	struct sysfs_names names;
+	bool is_loaded;
 
 	if (!is_needed(machine))
 		return;
@@ -49,8 +50,11 @@ machine_iommu(struct machine *machine)
 		findings_add(&machine->findings, FINDING_OK, "iommu", "IOMMU is on");
 	else
 		no_iommu(machine);
+	sysfs_names_fini(&names);
 	sysfs_list(machine->root, &names, "/sys/bus/pci/drivers/vfio-pci");
-	if (names.count > 0) {
+	is_loaded = names.count > 0;
+	sysfs_names_fini(&names);
+	if (is_loaded) {
 		findings_add(&machine->findings, FINDING_OK, "iommu", "vfio-pci is loaded");
 		return;
 	}

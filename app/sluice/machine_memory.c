@@ -54,6 +54,7 @@ pages_sum(const struct machine *machine, const char *folder, char *text, size_t 
 		used += (size_t)snprintf(text + used, size - used, "%s%ld of %ld of %ld kB",
 				used > 0 ? ", " : "", unused, all, kilobytes);
 	}
+	sysfs_names_fini(&sizes);
 	return sum;
 }
 

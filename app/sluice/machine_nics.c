@@ -36,9 +36,11 @@ interface_find(const struct machine *machine, struct nic *nic)
 	for (unsigned i = 0; i < names.count; i++)
 		if (strncmp(names.names[i], "virtio", 6) == 0)
 			memcpy(nic->virtio, names.names[i], sizeof(nic->virtio));
+	sysfs_names_fini(&names);
 	sysfs_list(machine->root, &names, PCI "/%s/%s/net", nic->address, nic->virtio);
 	if (names.count > 0 && strlen(names.names[0]) < sizeof(nic->interface))
 		strcpy(nic->interface, names.names[0]);
+	sysfs_names_fini(&names);
 }
 
 static bool
@@ -92,6 +94,7 @@ machine_nics_find(struct machine *machine)
 		nic_read(machine, nic, pmds);
 		machine->nic_count++;
 	}
+	sysfs_names_fini(&devices);
 	json_decref(pmds);
 }
 

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/base.h"
+
 static void
 path_format(char path[PATH_MAX], const char *root, const char *format, va_list values)
 {
@@ -134,18 +136,28 @@ sysfs_list(const char *root, struct sysfs_names *names, const char *format, ...)
 	va_list values;
 	int count;
 
-	names->count = 0;
+	*names = (struct sysfs_names){0};
 	va_start(values, format);
 	path_format(path, root, format, values);
 	va_end(values);
 	count = scandir(path, &entries, is_visible, versionsort);
 	if (count < 0)
 		return;
+	if (count > 0) {
+		names->names = calloc((size_t)count, sizeof(names->names[0]));
+		ENSURE(names->names != NULL);
+	}
 	for (int i = 0; i < count; i++) {
-		if (names->count < SYSFS_NAMES_MAX)
-			memcpy(names->names[names->count++], entries[i]->d_name,
-					strlen(entries[i]->d_name) + 1);
+		memcpy(names->names[names->count++], entries[i]->d_name,
+				strlen(entries[i]->d_name) + 1);
 		free(entries[i]);
 	}
 	free(entries);
+}
+
+void
+sysfs_names_fini(struct sysfs_names *names)
+{
+	free(names->names);
+	*names = (struct sysfs_names){0};
 }

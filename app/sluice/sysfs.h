@@ -10,13 +10,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define SYSFS_NAMES_MAX 256
 #define SYSFS_NAME_BYTES 64
 
-/** Entries of a folder; longer names and those beyond the limit are left out. */
+/** Entries of a folder, however many; longer names are left out. */
 struct sysfs_names {
 	unsigned count;
-	char names[SYSFS_NAMES_MAX][SYSFS_NAME_BYTES];
+	char (*names)[SYSFS_NAME_BYTES]; /**< owned; NULL when there are none */
 };
 
 /** The first line without its end, cut to size; false when there is none, and text is empty. */
@@ -35,8 +34,11 @@ __attribute__((format(printf, 3, 4))) bool sysfs_cpus(
 __attribute__((format(printf, 4, 5))) bool sysfs_link(
 		const char *root, char *name, size_t size, const char *format, ...);
 
-/** The folder's entries in natural order ("node2" before "node10"), without hidden ones. */
+/** The folder's entries in natural order ("node2" before "node10"), without hidden ones; to be
+ * given to sysfs_names_fini(). */
 __attribute__((format(printf, 3, 4))) void sysfs_list(
 		const char *root, struct sysfs_names *names, const char *format, ...);
+
+void sysfs_names_fini(struct sysfs_names *names);
 
 #endif

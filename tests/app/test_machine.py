@@ -158,6 +158,17 @@ class Probe(unittest.TestCase):
     self.expect(self.machine.probe(*self.config(client="0000:07:00.0")), "problem",
       "eno1 has the default route")
 
+  def test_a_card_behind_many_functions(self):
+    """Servers of two sockets have hundreds; a card that is last in order is there as well."""
+    for number in range(600):
+      self.machine.write(f"{PCI}/0000:{number // 8:02x}:1f.{number % 8}/class", "0x088000")
+    self.machine.card("0000:ff:00.0", IXGBE, "vfio-pci")
+    self.expect(self.machine.probe(), "ok", "0000:ff:00.0: DPDK's net_ixgbe drives it (vfio-pci)")
+    for number in range(200):
+      self.machine.card(f"0000:fe:{number // 8:02x}.{number % 8}", IXGBE, "vfio-pci")
+    found = self.machine.probe(*self.config(client="0000:ff:00.0"))
+    self.assertEqual((found[1], found[0]["problems"]), (0, 0), found)
+
   def test_links(self):
     self.machine.card("0000:05:00.0", MLX5, "mlx5_core", "enp5s0", speed="-1")
     for name, text in (("current_link_width", "4"), ("max_link_width", "16"),
