@@ -3,22 +3,58 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <rte_ether.h>
+#include <rte_mbuf.h>
+
 #include "machine_impl.h"
+#include "port_kernel.h"
 
 /* limits.mbufs where no configuration says it. */
 #define MBUFS_DEFAULT 65536
-/* Of a packet buffer for frames up to 1518 bytes, its share of the pool included. */
-#define MBUF_BYTES 2496
+/* Of a packet buffer beside its room: header, and share of the pool. */
+#define MBUF_OVERHEAD 320
 /* As in eal.c, for what is no packet buffer. */
 #define MEMORY_EXTRA ((long)96 << 20)
 #define PAGE_USUAL ((long)2 << 20)
+
+/* As port_plan() and port_kernel_plan() reckon it. */
+static unsigned
+port_room(const struct machine *machine, unsigned side)
+{
+	const struct device *device = &machine->devices[side];
+	long mtu = machine->config->ports[side].mtu;
+
+	if (mtu == 0) {
+		mtu = RTE_ETHER_MTU;
+		if (device_is_kernel(device))
+			sysfs_number(machine->root, &mtu, "/sys/class/net/%s/mtu",
+					device->interface);
+	}
+	if (mtu < 0 || mtu > UINT16_MAX)
+		mtu = RTE_ETHER_MTU;
+	if (device_is_kernel(device))
+		return port_kernel_mbuf_room(device, (unsigned)mtu);
+	return RTE_PKTMBUF_HEADROOM + (unsigned)mtu + PORT_FRAME_OVERHEAD + RTE_ETHER_CRC_LEN;
+}
+
+/* Of one packet buffer: what comes in by one port leaves by the other, so the larger room counts.
+ */
+static long
+mbuf_bytes(const struct machine *machine)
+{
+	unsigned room = RTE_MBUF_DEFAULT_BUF_SIZE;
+
+	for (unsigned side = 0; machine->config != NULL && side < SIDE_COUNT; side++)
+		room = RTE_MAX(room, port_room(machine, side));
+	return RTE_ALIGN(room, RTE_CACHE_LINE_SIZE) + MBUF_OVERHEAD;
+}
 
 static long
 bytes_needed(const struct machine *machine)
 {
 	const long mbufs = machine->config != NULL ? machine->config->mbufs : MBUFS_DEFAULT;
 
-	return mbufs * MBUF_BYTES + MEMORY_EXTRA;
+	return mbufs * mbuf_bytes(machine) + MEMORY_EXTRA;
 }
 
 static bool

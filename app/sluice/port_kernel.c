@@ -157,14 +157,25 @@ packet_slot(unsigned frame)
 					  : RTE_ALIGN_CEIL(least, PACKET_PAGE_BYTES);
 }
 
+unsigned
+port_kernel_mbuf_room(const struct device *device, unsigned mtu)
+{
+	const unsigned slot = packet_slot(mtu + PORT_FRAME_OVERHEAD);
+
+	if (device->kind == DEVICE_AF_XDP)
+		return RTE_PKTMBUF_HEADROOM + XDP_HEADROOM + mtu + PORT_FRAME_OVERHEAD;
+	return RTE_PKTMBUF_HEADROOM +
+	       (device->has_slots || slot <= DEVICE_FRAME_SIZE_DEFAULT ? device->frame_size : slot);
+}
+
 /* Room in the driver's frames for the port's MTU; sets mbuf_room. */
 static bool
 frames_fit(struct port *port)
 {
 	const unsigned frame = port->mtu + PORT_FRAME_OVERHEAD;
 
+	port->mbuf_room = port_kernel_mbuf_room(&port->device, port->mtu);
 	if (port->device.kind == DEVICE_AF_XDP) {
-		port->mbuf_room = RTE_PKTMBUF_HEADROOM + XDP_HEADROOM + frame;
 		if (port->mbuf_room + XDP_OBJECT_OVERHEAD <= XDP_PAGE_BYTES)
 			return true;
 		say("%s: MTU %u is too large for net_af_xdp: at most %zu", port->key, port->mtu,
@@ -180,7 +191,6 @@ frames_fit(struct port *port)
 		snprintf(port->device_extra, sizeof(port->device_extra), ",framesz=%u,blocksz=%u",
 				slot, slot);
 	}
-	port->mbuf_room = RTE_PKTMBUF_HEADROOM + port->device.frame_size;
 	if (frame + PACKET_SLOT_OVERHEAD <= port->device.frame_size)
 		return true;
 	say("%s: frames of MTU %u do not fit framesz=%u; add framesz=%u,blocksz=%u to it",

@@ -17,6 +17,9 @@
 
 #include "port.h"
 
+/** Bytes of an mbuf, headroom included, that a frame of a kernel interface with this MTU needs. */
+unsigned port_kernel_mbuf_room(const struct device *device, unsigned mtu);
+
 /** Sets port->mtu, mbuf_room and ifindex. False when refused, already said. */
 bool port_kernel_plan(struct port *port);
 

@@ -84,9 +84,10 @@ class Probe(unittest.TestCase):
     self.addCleanup(folder.cleanup)
     self.machine = Machine(folder.name)
 
-  def config(self, client="0000:03:00.0", server="0000:03:00.1", cpus=(2, 3), **more):
-    self.machine.write("sluice.json", json.dumps({"ports": {"client": {"device": client},
-      "server": {"device": server}}, "workers": {"cpus": list(cpus)}, "backends": [], **more}))
+  def config(self, client="0000:03:00.0", server="0000:03:00.1", cpus=(2, 3), mtu=None, **more):
+    sizes = {"mtu": mtu} if mtu else {}
+    self.machine.write("sluice.json", json.dumps({"ports": {"client": {"device": client, **sizes},
+      "server": {"device": server, **sizes}}, "workers": {"cpus": list(cpus)}, "backends": [], **more}))
     return "--config", str(self.machine.root / "sluice.json")
 
   def expect(self, found, level, text, cure=None):
@@ -126,6 +127,16 @@ class Probe(unittest.TestCase):
     self.machine.pages("sys/kernel/mm/hugepages", 1, 1048576)
     found = self.machine.probe(*self.config())
     self.expect(found, "ok", "10 of 10 of 2048 kB, 1 of 1 of 1048576 kB")
+
+  def test_memory_grows_with_the_mtu(self):
+    """By the configuration, or by the interface where that says nothing."""
+    self.expect(self.machine.probe(*self.config(mtu=9000)), "ok", "about 692 MB are needed")
+    self.machine.write("sys/class/net/c1/operstate", "up")
+    self.machine.write("sys/class/net/c1/mtu", "3000")
+    for client, megabytes in (("net_af_xdp0,iface=c1", 332), ("net_af_packet0,iface=c1", 380),
+        ("net_af_packet0,iface=c1,framesz=8192,blocksz=8192", 636)):
+      self.expect(self.machine.probe(*self.config(client=client)), "ok",
+        f"about {megabytes} MB are needed")
 
   def test_iommu(self):
     (self.machine.root / "sys/kernel/iommu_groups/7").rmdir()
