@@ -8,6 +8,23 @@
 
 #include "machine_impl.h"
 
+/* A key that repeats every 16 bits, of the very length that the driver takes. */
+static void
+rss_cure(struct machine *machine, const struct netdev *dev)
+{
+	const unsigned bytes = netdev_rss_key_size(dev);
+
+	if (bytes < 2)
+		findings_cure(&machine->findings,
+				"its driver takes no key: one CPU in workers.cpus, or another "
+				"card");
+	else
+		findings_cure(&machine->findings,
+				"ethtool -X %s hkey $(printf '6d:5a:%%.0s' $(seq %u) | sed "
+				"'s/:$//')",
+				dev->name, bytes / 2);
+}
+
 /* What the kernel itself knows about an interface that stays with it. */
 static void
 interface_rss(struct machine *machine, const char *interface)
@@ -31,10 +48,7 @@ interface_rss(struct machine *machine, const char *interface)
 				"of "
 				"one connection meet two workers, which hand them over in software",
 				interface, netdev_rx_queues(&dev));
-		findings_cure(&machine->findings,
-				"ethtool -X %s hkey $(printf '6d:5a:%%.0s' $(seq 20) | sed "
-				"'s/:$//')",
-				interface);
+		rss_cure(machine, &dev);
 	}
 	close(dev.fd);
 }

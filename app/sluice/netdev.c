@@ -133,6 +133,14 @@ netdev_has_combined_queues(const struct netdev *dev)
 	return netdev_ethtool(dev, &channels) == 0 && channels.combined_count > 0;
 }
 
+unsigned
+netdev_rss_key_size(const struct netdev *dev)
+{
+	struct ethtool_rxfh sizes = {.cmd = ETHTOOL_GRSSH};
+
+	return netdev_ethtool(dev, &sizes) == 0 ? sizes.key_size : 0;
+}
+
 bool
 netdev_rss_is_symmetric(const struct netdev *dev)
 {

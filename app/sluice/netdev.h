@@ -31,6 +31,10 @@ unsigned netdev_rx_queues(const struct netdev *dev);
 /** True when the driver counts queues as "combined" in ethtool -L, rather than as "rx". */
 bool netdev_has_combined_queues(const struct netdev *dev);
 
+/** Bytes of the key by which the interface deals packets to its queues (40 for many, 52 for Intel's
+ * 700 and 800 series); 0 when the driver has none, or doesn't tell. */
+unsigned netdev_rss_key_size(const struct netdev *dev);
+
 /** True when the interface deals packets to its queues by a key that repeats every 16 bits, so that
  * both directions of a connection come to the same queue ("ethtool -x"). */
 bool netdev_rss_is_symmetric(const struct netdev *dev);
