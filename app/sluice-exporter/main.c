@@ -19,11 +19,7 @@
 #include "privileges.h"
 #include "status.h"
 
-#define INTERVAL_MS 1000
 #define TIMEOUT_MS 3000
-/* A look that takes long is repeated less often: the appliance spends at most a tenth of its
- * control thread's time on us. */
-#define DUTY 10
 
 struct exporter {
 	struct options options;
@@ -79,8 +75,9 @@ shelve(struct exporter *exporter)
 
 /* The appliance's coming and going is told once each. */
 static void
-change_tell(struct exporter *exporter, const char *problem)
+change_tell(struct exporter *exporter)
 {
+	const char *problem = exporter->status.problem;
 	const bool is_answering = exporter->status.is_answering;
 
 	if (exporter->has_told && is_answering == exporter->was_answering)
@@ -115,7 +112,7 @@ look(struct exporter *exporter, int64_t *took_ms)
 		return false;
 	}
 	exporter->samples++;
-	change_tell(exporter, problem);
+	change_tell(exporter);
 	shelve(exporter);
 	*took_ms = exporter->status.is_answering ? sample_clock_ms() - began : 0;
 	return true;
@@ -133,11 +130,13 @@ run(struct exporter *exporter)
 
 		if (!look(exporter, &took_ms))
 			return;
-		next_ms += INTERVAL_MS;
-		if (next_ms < sample_clock_ms() + took_ms * (DUTY - 1))
-			next_ms = sample_clock_ms() + took_ms * (DUTY - 1);
+		next_ms += SAMPLE_INTERVAL_MS;
+		if (next_ms < sample_clock_ms() + sample_rest_ms(took_ms))
+			next_ms = sample_clock_ms() + sample_rest_ms(took_ms);
 		while ((wait_ms = next_ms - sample_clock_ms()) > 0) {
-			if (poll(&stop, 1, wait_ms > INTERVAL_MS ? INTERVAL_MS : (int)wait_ms) > 0)
+			if (poll(&stop, 1,
+					    wait_ms > SAMPLE_INTERVAL_MS ? SAMPLE_INTERVAL_MS
+									 : (int)wait_ms) > 0)
 				return;
 			callers_sweep(&exporter->http.callers, sample_clock_ms());
 		}

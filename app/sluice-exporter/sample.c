@@ -100,6 +100,14 @@ sample_free(struct sample *sample)
 }
 
 int64_t
+sample_rest_ms(int64_t took_ms)
+{
+	const int64_t rest_ms = took_ms * (SAMPLE_DUTY - 1);
+
+	return rest_ms < SAMPLE_REST_MS_MAX ? rest_ms : SAMPLE_REST_MS_MAX;
+}
+
+int64_t
 count_at(const json_t *object, const char *key)
 {
 	return json_integer_value(json_object_get(object, key));

@@ -41,6 +41,16 @@ int64_t count_at(const json_t *object, const char *key);
  * 0 when it did not, was not there before, or began again. */
 double rate_at(const json_t *now, const json_t *before, const char *key, double seconds);
 
+/** A look is begun this often, unless the one before took long. */
+#define SAMPLE_INTERVAL_MS 1000
+/** Then the appliance spends at most a tenth of its control thread's time on us... */
+#define SAMPLE_DUTY 10
+/** ...but what is served is never older than this, and the look itself. */
+#define SAMPLE_REST_MS_MAX 15000
+
+/** From the end of a look that took took_ms to the next one at the earliest. */
+int64_t sample_rest_ms(int64_t took_ms);
+
 /** CLOCK_MONOTONIC. */
 int64_t sample_clock_ms(void);
 

@@ -132,11 +132,22 @@ status_add(struct status *status, struct sample *sample)
 	point_add(status);
 }
 
+/* A path may be any bytes, and a sentence that is cut may end within a character; JSON takes UTF-8
+ * alone. */
+static void
+ascii_only(char *text)
+{
+	for (; *text != '\0'; text++)
+		if (*text < ' ' || *text > '~')
+			*text = '?';
+}
+
 void
 status_fail(struct status *status, const char *problem)
 {
 	status->is_answering = false;
 	snprintf(status->problem, sizeof(status->problem), "%s", problem);
+	ascii_only(status->problem);
 	point_add(status);
 }
 

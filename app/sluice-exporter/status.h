@@ -16,7 +16,7 @@
 struct status {
 	struct sample now, before;   /**< the newest, and the one before it */
 	bool is_answering;	     /**< the last look was answered */
-	char problem[512];	     /**< why it was not */
+	char problem[512];	     /**< why it was not; ASCII */
 	char *points[STATUS_POINTS]; /**< JSON; a ring */
 	unsigned point_next, point_count;
 };

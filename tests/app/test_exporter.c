@@ -18,6 +18,7 @@
 #include "http.h"
 #include "metrics.h"
 #include "options.h"
+#include "sample.h"
 
 /* 1. Linux's names as words. */
 static void
@@ -212,6 +213,26 @@ test_callers(void **state)
 	callers_fini(&callers);
 }
 
+/* 6. A look that takes long is repeated less often, and yet soon enough to be believed. */
+static void
+test_rest(void **state)
+{
+	static const struct {
+		int64_t took_ms, rest_ms;
+	} cases[] = {
+			{0, 0},
+			{10, 90},
+			{1600, 14400},
+			{1667, 15000},
+			{12000, 15000},
+			{INT64_C(86400) * 1000, 15000},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_COUNT(cases); i++)
+		assert_int_equal(sample_rest_ms(cases[i].took_ms), cases[i].rest_ms);
+}
+
 int
 main(void)
 {
@@ -221,6 +242,7 @@ main(void)
 			cmocka_unit_test(test_addresses),
 			cmocka_unit_test(test_hosts),
 			cmocka_unit_test(test_callers),
+			cmocka_unit_test(test_rest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

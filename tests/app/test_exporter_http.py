@@ -4,6 +4,7 @@
 table. Needs root: it is started by root, and gives that up."""
 
 import http.client
+import json
 import os
 import pathlib
 import random
@@ -17,7 +18,7 @@ import tempfile
 import time
 import unittest
 
-from sluicectl_case import COUNTERS, PING, SIX, WEB, Appliance, netstat
+from sluicectl_case import COUNTERS, PING, SIX, WEB, Appliance, Refused, netstat
 
 PROGRAM = sys.argv.pop(1) if len(sys.argv) > 1 else "build/app/sluice-exporter"
 GROWTH_MAX_KB = 64 << 10
@@ -140,6 +141,17 @@ class ExporterTest(ExporterCase):
       self.appliance.stop()
     said = self.log.read_text()
     self.assertLessEqual(len(said.splitlines()), 6, said)
+
+  def test_refusals_in_any_language(self):
+    """A sentence that is cut within a character is told all the same."""
+    self.appliance_start()
+    self.start()
+    self.wait(lambda: self.get("/readyz")[0] == 200, "ready")
+    self.appliance.answers["ping"] = Refused("x" + "\u00e9" * 200)
+    self.wait(lambda: self.get("/readyz")[0] == 503, "not ready")
+    told = json.loads(self.get("/status.json")[1])
+    self.assertEqual(told["state"], "disconnected")
+    self.assertIn("the appliance answered: x??", told["problem"])
 
   def test_page(self):
     """All that the page refers to is there, and it refers to nothing outside."""
