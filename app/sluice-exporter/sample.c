@@ -99,6 +99,14 @@ sample_free(struct sample *sample)
 	sample->ping = sample->ss = sample->stats = sample->doctor = NULL;
 }
 
+void
+sample_keep_counters(struct sample *sample)
+{
+	json_decref(sample->ss);
+	json_decref(sample->doctor);
+	sample->ss = sample->doctor = NULL;
+}
+
 int64_t
 sample_rest_ms(int64_t took_ms)
 {

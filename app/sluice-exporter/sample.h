@@ -11,9 +11,10 @@
 
 /** Results of the commands of these names. */
 struct sample {
-	json_t *ping, *ss, *stats, *doctor; /**< all owned, or all NULL */
-	int64_t at_ms;			    /**< monotonic: when stats had come */
-	int64_t took_ms;		    /**< asking for all of it */
+	json_t *ping, *ss, *stats,
+			*doctor; /**< all owned, or all NULL; see sample_keep_counters() */
+	int64_t at_ms;		 /**< monotonic: when stats had come */
+	int64_t took_ms;	 /**< asking for all of it */
 };
 
 enum sample_outcome {
@@ -27,6 +28,9 @@ enum sample_outcome sample_take(struct sample *sample, struct connection *connec
 		size_t problem_size);
 
 void sample_free(struct sample *sample);
+
+/** Frees what no rate needs: ss and doctor are NULL then. */
+void sample_keep_counters(struct sample *sample);
 
 static inline bool
 sample_is_taken(const struct sample *sample)

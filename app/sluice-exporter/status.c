@@ -125,6 +125,8 @@ status_add(struct status *status, struct sample *sample)
 {
 	sample_free(&status->before);
 	status->before = status->now;
+	/* With tens of thousands of backends each tree is large. */
+	sample_keep_counters(&status->before);
 	status->now = *sample;
 	*sample = (struct sample){0};
 	status->is_answering = true;

@@ -14,7 +14,8 @@
 #define STATUS_FINDINGS_MAX 20
 
 struct status {
-	struct sample now, before;   /**< the newest, and the one before it */
+	struct sample now;	     /**< the newest */
+	struct sample before;	     /**< the one before it, its counters only */
 	bool is_answering;	     /**< the last look was answered */
 	char problem[512];	     /**< why it was not; ASCII */
 	char *points[STATUS_POINTS]; /**< JSON; a ring */

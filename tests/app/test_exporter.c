@@ -19,6 +19,7 @@
 #include "metrics.h"
 #include "options.h"
 #include "sample.h"
+#include "status.h"
 
 /* 1. Linux's names as words. */
 static void
@@ -233,6 +234,37 @@ test_rest(void **state)
 		assert_int_equal(sample_rest_ms(cases[i].took_ms), cases[i].rest_ms);
 }
 
+/* 7. Of the look before only what rates need stays, and rates are right. */
+static void
+test_before(void **state)
+{
+	struct status status;
+	json_t *point;
+
+	(void)state;
+	status_init(&status);
+	for (int i = 0; i < 3; i++) {
+		struct sample sample = {
+				.ping = json_pack("{s:i}", "pid", 7),
+				.ss = json_pack("[{s:s}]", "backend", "web"),
+				.doctor = json_object(),
+				.stats = json_pack("{s:{s:i}}", "reasons", "syn_cookie_sent",
+						1000 * i),
+				.at_ms = 2000 * i,
+		};
+
+		status_add(&status, &sample);
+	}
+	assert_null(status.before.ss);
+	assert_null(status.before.doctor);
+	assert_int_equal(json_array_size(status.now.ss), 1);
+	assert_int_equal(status.point_count, 2);
+	point = json_loads(status.points[1], 0, NULL);
+	assert_true(json_number_value(json_object_get(point, "cookie")) == 500);
+	json_decref(point);
+	status_fini(&status);
+}
+
 int
 main(void)
 {
@@ -243,6 +275,7 @@ main(void)
 			cmocka_unit_test(test_hosts),
 			cmocka_unit_test(test_callers),
 			cmocka_unit_test(test_rest),
+			cmocka_unit_test(test_before),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
