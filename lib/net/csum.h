@@ -58,7 +58,10 @@ csum_add(uint64_t sum, const void *data, size_t length)
 	return sum + csum_narrow(csum_add_wide(even, odd));
 }
 
-/** csum_add() with AVX-512 (F, BW, VL, and BMI2), for not quite 128 KiB. */
+/** The most bytes that csum_add_avx512() takes: its lanes hold no more. Twice an IP packet. */
+#define CSUM_AVX512_BYTES_MAX (((1u << 11) - 2) * 64)
+
+/** csum_add() with AVX-512 (F, BW, VL, and BMI2), for at most CSUM_AVX512_BYTES_MAX. */
 uint64_t csum_add_avx512(uint64_t sum, const void *data, size_t length);
 
 /**

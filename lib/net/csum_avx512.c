@@ -14,9 +14,8 @@
 
 #define STEP_BYTES 64
 #define STEP_BIAS (STEP_BYTES / 2 * UINT64_C(0x8000))
-/* As many as the sum of all lanes can be -2^20 of each without leaving 32 bits; twice what an IP
- * packet has. */
-#define STEPS_MAX (UINT32_C(1) << 11)
+/* Each takes at most 2^20 off the sum of all lanes, which has 32 bits. */
+static_assert(CSUM_AVX512_BYTES_MAX / STEP_BYTES < 1 << 11, "the lanes hold their sum");
 
 static TARGET_INLINE __m512i
 add_step(__m512i sum, __m512i bytes)
@@ -33,7 +32,7 @@ csum_add_avx512(uint64_t sum, const void *data, size_t length)
 	__m512i a = _mm512_setzero_si512(), b = a;
 	uint64_t steps = 0;
 
-	ENSURE(length <= (STEPS_MAX - 2) * STEP_BYTES);
+	ENSURE(length <= CSUM_AVX512_BYTES_MAX);
 	for (; length >= 2 * STEP_BYTES; length -= 2 * STEP_BYTES) {
 		a = add_step(a, _mm512_loadu_si512(at));
 		b = add_step(b, _mm512_loadu_si512(at + STEP_BYTES));
