@@ -9,7 +9,9 @@ import struct
 import threading
 import time
 
-from lab import CLIENT, SERVER, expect, expect_equal
+from lab import CLIENT, SERVER, expect, expect_equal, wait_until
+
+TCP_CLOSE = 7  # a state, as in TCP_INFO
 
 
 class EchoServer:
@@ -154,3 +156,19 @@ def negotiated(host, family, end, options="ts|sack|wscale"):
   expect(text.strip(), f"ss shows no connection {local} to {peer}")
   words = set(re.findall(rf"\b({options})\b", text))
   return words
+
+
+def is_over(connection):
+  """True when its kernel is done with a connection: its FIN is acknowledged, its port free."""
+  return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == TCP_CLOSE
+
+
+def close_in_order(first, second):
+  """FIN and its acknowledgement, from one end, then from the other, whose port is free then."""
+  first.shutdown(socket.SHUT_WR)
+  expect_equal(receive_all(second), b"", "what came before the FIN")
+  second.shutdown(socket.SHUT_WR)
+  expect_equal(receive_all(first), b"", "what came before the other FIN")
+  wait_until(lambda: is_over(second), 5, "acknowledgement of the second FIN")
+  first.close()
+  second.close()

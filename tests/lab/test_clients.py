@@ -23,7 +23,6 @@ PARALLEL = 1000
 REUSES = 2000
 IDLE_S = 2
 ESTABLISHED_S = 10  # all other states end after a second
-TCP_CLOSE = 7  # a state, as in TCP_INFO
 SMALL_MSS = (536, 88)
 SCALES = (None, 0, 14)
 
@@ -242,16 +241,9 @@ def close_both(first, second, by_reset):
   if by_reset:
     tcp.reset(first)
     tcp.expect_reset(second, 5)
+    second.close()
   else:
-    first.shutdown(socket.SHUT_WR)
-    expect_equal(tcp.receive_all(second), b"", "end of a stream")
-    second.shutdown(socket.SHUT_WR)
-    expect_equal(tcp.receive_all(first), b"", "end of the other stream")
-    # Its port is free once its FIN is acknowledged.
-    wait_until(lambda: second.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == TCP_CLOSE, 5,
-      "acknowledgement of the second FIN")
-    first.close()
-  second.close()
+    tcp.close_in_order(first, second)
 
 
 @lab_test()

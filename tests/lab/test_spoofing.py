@@ -21,7 +21,6 @@ BURST = 50
 BURST_PAUSE_S = 0.002
 WAR_PAUSE_S = 0.001
 WAR_S_MAX = 15
-TCP_CLOSE = 7  # a state, as in TCP_INFO
 SEED = 15
 
 
@@ -165,7 +164,7 @@ def provocations(numbers, victim):
   socket is closed. A war with pauses is none: how long it takes depends on how busy the machine
   is."""
   end = time.monotonic() + WAR_S_MAX
-  while victim.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != TCP_CLOSE:
+  while not tcp.is_over(victim):
     expect(time.monotonic() < end, f"the war went on for {WAR_S_MAX} s")
     yield segment(numbers, ACK, numbers.next - 1, numbers.expected, old=False)
     time.sleep(WAR_PAUSE_S)

@@ -48,24 +48,15 @@ def take_over(lab):
     expect_equal(total["PassiveOpens"], 0, "connections that needed a proof")
     for number, (family, client, server) in enumerate(pairs):
       port = client.getsockname()[1]
-      close_in_order(*((client, server) if number % 2 else (server, client)))
+      tcp.close_in_order(*((client, server) if number % 2 else (server, client)))
       if number % 2 == 0:  # the server waits in TIME-WAIT, the client's port is free
         again, served = connect_again(lab, family, port)
         tcp.exchange(again, served, 10000)
-        close_in_order(again, served)
+        tcp.close_in_order(again, served)
     total = sluice.counters()["total"]
     expect_equal(total["CurrEstab"], 0, "connections still open")
     expect_equal(total["PassiveOpens"], len(pairs) / 2, "connections that were proved")
     sluice.stop()
-
-
-def close_in_order(first, second):
-  """FIN, its acknowledgement, and the other one's."""
-  first.shutdown(socket.SHUT_WR)
-  expect_equal(tcp.receive_all(second), b"", "what came before the FIN")
-  second.close()
-  expect_equal(tcp.receive_all(first), b"", "what came before the other FIN")
-  first.close()
 
 
 def connect_again(lab, family, port):
