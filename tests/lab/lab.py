@@ -79,13 +79,15 @@ def expect_equal(found, wanted, what):
 
 
 def wait_until(condition, timeout_s, what):
-  """Polls until the condition holds; its value. Raises Failure after the timeout."""
+  """Polls until the condition holds; its value. Raises Failure after the timeout, having looked once
+  more then: this process may have stood still meanwhile."""
   end = time.monotonic() + timeout_s
   while True:
+    is_late = time.monotonic() > end
     value = condition()
     if value:
       return value
-    expect(time.monotonic() < end, f"{what}: not within {timeout_s} s")
+    expect(not is_late, f"{what}: not within {timeout_s} s")
     time.sleep(0.02)
 
 

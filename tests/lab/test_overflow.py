@@ -156,7 +156,7 @@ def resets(lab, syncookies):
     now = time.monotonic()
     connected_at.update((end, now) for end in writable)
     for end in readable:
-      tcp.expect_reset(end, 1)
+      tcp.expect_reset(end, 5)
       reset_at[end] = now
   expect_equal(len(reset_at), 2, "clients reset")
   for end, at in reset_at.items():

@@ -182,7 +182,7 @@ def pitfall_17_ack_war(lab):
     before = sluice.counters()
     attack(lab.client, "c0", lab.server.mac("s0"), provocations(near, client))
     for end in (client, server):
-      tcp.expect_reset(end, 1)
+      tcp.expect_reset(end, 5)
     after = sluice.counters()
     expect(after["reasons"]["ack_war"] > before["reasons"]["ack_war"], "no war was noticed")
     expect_equal(after["total"]["EstabResets"], before["total"]["EstabResets"] + 1, "EstabResets")
