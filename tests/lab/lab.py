@@ -98,6 +98,8 @@ def cpus_shared_out():
   return worker, set(cpus) - {worker} or {worker}
 
 
+LOG_BYTES = 2000  # of each file that a failed test shows
+REPLACED = "\N{REPLACEMENT CHARACTER}"
 ALL_CPUS = sorted(os.sched_getaffinity(0))
 WORKER_CPU, OTHER_CPUS = cpus_shared_out()
 
@@ -369,11 +371,14 @@ class Lab:
     shutil.rmtree(self.directory, ignore_errors=True)
 
   def logs(self):
-    """The end of everything that was logged."""
+    """The end of everything that was logged; of files that were transferred, that they are there."""
     parts = []
     for path in sorted(self.directory.glob("*")):
       if path.suffix in (".out", ".err", ".log", ".json") and path.stat().st_size:
-        parts.append(f"--- {path.name}\n" + path.read_text(errors="replace")[-6000:])
+        text = path.read_bytes()[-LOG_BYTES:].decode(errors="replace")
+        if text.count(REPLACED) > LOG_BYTES / 100:
+          text = f"{path.stat().st_size} bytes that are no text\n"
+        parts.append(f"--- {path.name}\n{text}")
     return "\n".join(parts)
 
   def _host(self, name):

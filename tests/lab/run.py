@@ -37,9 +37,9 @@ def passes(test):
       lab.finish()
   except Exception:  # whatever a test runs into is a failure of that test
     print(f"FAILED {test.name} {time.monotonic() - begin:.1f} s")
-    traceback.print_exc(file=sys.stdout)
     if lab.directory:
       print(lab.logs())
+    traceback.print_exc(file=sys.stdout)  # last: the end is what is read
     return False
   else:
     print(f"ok {test.name} {time.monotonic() - begin:.1f} s")
