@@ -10,8 +10,8 @@ import random
 import socket
 
 import tcp
-from lab import (CLIENT, ECHO_PORT, FAMILY_NAME, SERVER, TLS_PORT, Process, expect, expect_equal,
-  run, url, wait_until)
+from lab import (CLIENT, ECHO_PORT, FAMILY_NAME, SERVER, SPARE_PORT, TLS_PORT, Process, expect,
+  expect_equal, run, url, wait_until)
 
 SSH_PORT = 22
 IPERF_PORT = 5201
@@ -37,13 +37,15 @@ def listening(lab, port, family=None):
 
 class Servers:
   """What the clients here need on the server, and Sluice in front of it. size: bytes of a
-  transfer; requests: over one connection; programs get timeout_s for each."""
+  transfer; requests: over one connection; programs get timeout_s for each. lossy: a segment of a
+  handshake may be lost, so connections may be accepted in another order than they were made."""
 
-  def __init__(self, lab, size, requests=100, timeout_s=60, **queues):
+  def __init__(self, lab, size, requests=100, timeout_s=60, lossy=False, **queues):
     self.lab = lab
     self.size = size
     self.requests = requests
     self.timeout_s = timeout_s
+    self.lossy = lossy
     lab.start_nginx(keepalive_s=60, tls=True)
     self.file = lab.directory / "www" / "file"
     self.file.write_bytes(random.randbytes(size))
@@ -121,8 +123,9 @@ def ssh(servers, family):
 
 
 def iperf(servers, family):
-  """iperf3 up, down, and both ways at once."""
-  for direction in ((), ("--reverse",), ("--bidir",)):
+  """iperf3 up, down, and both ways at once; that only where connections arrive in order, since its
+  server takes the first of two that it accepts for the one up, and both ends would send."""
+  for direction in ((), ("--reverse",), *(() if servers.lossy else (("--bidir",),))):
     # A server for one client each: between two clients iperf3 refuses for a moment.
     server = servers.lab.server.start(f"iperf3-{FAMILY_NAME[family]}", "iperf3", "-s", "-1", "-B",
       SERVER[family], "-p", IPERF_PORT)
@@ -171,6 +174,15 @@ def nc_half_close(servers, family):
   client.close()
 
 
+def both_ways(servers, family):
+  """Bytes both ways at once."""
+  with servers.lab.server.listen(family, SPARE_PORT) as listener:
+    ends = tcp.connect_pair(servers.lab, family, SPARE_PORT, listener)
+  tcp.exchange(*ends, servers.size, servers.timeout_s)
+  for end in ends:
+    end.close()
+
+
 def web_plain(servers, family):
   web(servers, family, tls=False)
 
@@ -179,7 +191,7 @@ def web_tls(servers, family):
   web(servers, family, tls=True)
 
 
-PROGRAMS = (web_plain, web_tls, keep_alive, ssh, iperf, nc_half_close)
+PROGRAMS = (web_plain, web_tls, keep_alive, ssh, iperf, nc_half_close, both_ways)
 
 
 def everything(servers, family):

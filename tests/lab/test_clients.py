@@ -95,7 +95,7 @@ def expect_was_bad(lab):
 
 
 def all_clients_on_bad_wires(lab, size, requests):
-  servers = clients.Servers(lab, size, requests, tcp_syncookies=1)
+  servers = clients.Servers(lab, size, requests, lossy=True, tcp_syncookies=1)
   make_bad(lab)
   clients.everything_at_once(servers)
   expect_was_bad(lab)

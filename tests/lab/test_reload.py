@@ -22,7 +22,8 @@ from test_queue import rss_kb
 
 BESIDE = True
 FAMILY = socket.AF_INET
-RELOADS = 250 if "sanitized" in BUILD.name else 1000
+IS_SANITIZED = "sanitized" in BUILD.name
+RELOADS = 250 if IS_SANITIZED else 1000
 RELOADS_S_MAX = 60
 AT_ONCE = 10  # reloads without a pause
 PAUSE_S = 0.05
@@ -161,7 +162,8 @@ def thousand_reloads(lab):
   print(f"{RELOADS} reloads in {took:.1f} s, {users.served} requests, {growth} KiB more memory")
   expect(took < RELOADS_S_MAX, f"{RELOADS} reloads took {took:.1f} s")
   expect(min(users.served.values()) > 5 * took, f"hardly a request was served: {users.served}")
-  expect(growth < RSS_GROWTH_KB_MAX, f"memory grew by {growth} KiB")
+  # AddressSanitizer keeps freed memory for a while, and says itself at the end what was not freed.
+  expect(growth < RSS_GROWTH_KB_MAX or IS_SANITIZED, f"memory grew by {growth} KiB")
   after = control.ask(sluice, "ping")["config_generation"]
   expect_equal(after - before, RELOADS, "accepted configurations")
   reloaded(sluice, config)
