@@ -21,6 +21,11 @@ ALLOWED = {
   "half_open_insert": "once per queued SYN; under a flood the queue is full",
   "half_open_remove": "once per queued SYN",
   "half_open_expire": "once per queued SYN",
+  "as_if_syn": "monitor mode: once per SYN that would be queued",
+  "as_if_prove": "monitor mode: once per connection",
+  "as_if_forget": "monitor mode: once per connection",
+  "as_if_tick": "monitor mode: once per connection and per SYN that would be queued",
+  "turn_away": "monitor mode: once per connection that fails",
   "egress_budget_take": "answers longer than their SYN, and resets: divides by a configured rate",
 }
 

@@ -174,6 +174,7 @@ workers_init(struct workers *workers, const struct config *config)
 					.connections_ip6 = config->ip6_connections_per_worker,
 					.backends = config->backends_max,
 					.syn_entries = config->syn_entries_per_worker,
+					.monitor_clients = config->monitor_clients_per_worker,
 					.early_packets = config_early_packets(config)},
 			.shared = lines_alloc(config->backends_max * sizeof(struct backend_shared)),
 			.qsbr = lines_alloc(rte_rcu_qsbr_get_memsize(config->worker_count)),

@@ -58,6 +58,7 @@ struct config {
 	uint32_t ip6_connections_per_worker;
 	uint32_t mbufs;			   /**< in all */
 	uint32_t early_packets_per_worker; /**< as configured: see config_early_packets() */
+	uint32_t monitor_clients_per_worker;
 	uint32_t backends_max;
 	unsigned backend_count;
 	struct backend_config *backends; /**< slots numbered from 0 in file order */

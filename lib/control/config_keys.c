@@ -11,6 +11,7 @@
 
 #include "control/word.h"
 #include "table/early_pool.h"
+#include "table/observed.h"
 
 #define AT(type, member) .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
 
@@ -23,6 +24,7 @@ static_assert(sizeof(((struct sockaddr_un *)0)->sun_path) == SOCKET_PATH_BYTES +
 static_assert(CONFIG_CHECKSUM_AUTO == 0 && CONFIG_CHECKSUM_STRICT == 1 &&
 				CONFIG_CHECKSUM_PARTIAL == 2,
 		"the order of checksum_choices");
+static_assert(MODE_PROTECT == 0 && MODE_MONITOR == 1 && MODE_OFF == 2, "the order of mode_choices");
 static_assert(STRAY_DROP == 0 && STRAY_RESET == 1 && STRAY_PASS == 2, "the order of stray_choices");
 static_assert(FRAGMENTS_DROP == 0 && FRAGMENTS_PASS == 1, "the order of fragments_choices");
 static_assert(CONFIG_QINQ_8100 == 0 && CONFIG_QINQ_88A8 == 1, "the order of qinq_choices");
@@ -37,6 +39,7 @@ static_assert(EARLY_DATA_AUTO == 0 && EARLY_DATA_ZERO_WINDOW == 1 && EARLY_DATA_
 static const char *const checksum_choices[] = {"auto", "strict", "partial", NULL};
 static const char *const qinq_choices[] = {"0x8100", "0x88a8", NULL};
 static const char *const fragments_choices[] = {"drop", "pass", NULL};
+static const char *const mode_choices[] = {"protect", "monitor", "off", NULL};
 static const char *const stray_choices[] = {"drop", "reset", "pass", NULL};
 static const char *const rules_choices[] = {
 		"linux-2.6", "linux-4.4", "linux-6.18", "classic", NULL};
@@ -104,6 +107,10 @@ static const struct config_key keys[] = {
 				.initial_note = "an eighth of limits.mbufs over all workers, at "
 						"most 4096 each",
 				AT(struct config, early_packets_per_worker)},
+		{CONFIG_SCOPE_LIMITS, "monitor_clients_per_worker", CONFIG_INTEGER,
+				.allows_zero = true, .min = OBSERVED_CLIENTS_LEAST,
+				.max = OBSERVED_CLIENTS_MAX, .initial = 1 << 14,
+				AT(struct config, monitor_clients_per_worker)},
 		{CONFIG_SCOPE_LIMITS, "backends", CONFIG_INTEGER, .min = 1,
 				.max = CONFIG_BACKENDS_MAX, .initial = 1024,
 				AT(struct config, backends_max)},
@@ -184,6 +191,8 @@ static const struct config_key keys[] = {
 				.initial = FRAGMENTS_DROP, AT(struct backend_config, fragments)},
 		{CONFIG_SCOPE_QUEUES, "stray", CONFIG_CHOICE, .choices = stray_choices,
 				.initial = STRAY_DROP, AT(struct backend_config, stray)},
+		{CONFIG_SCOPE_QUEUES, "mode", CONFIG_CHOICE, .choices = mode_choices,
+				.initial = MODE_PROTECT, AT(struct backend_config, mode)},
 
 		{CONFIG_SCOPE_TOP, "backends", CONFIG_BACKENDS, .required = true, .is_live = true,
 				.max = CONFIG_BACKENDS_MAX,

@@ -34,13 +34,18 @@ half_open_cookie_sent(struct worker *w, const struct backend_config *config)
 }
 
 bool
-half_open_expects_cookies(const struct worker *w, const struct backend_config *config)
+half_open_cookie_is_out(const struct worker *w, const struct backend_config *config)
 {
 	uint32_t sent_s = shared_read(&w->env.shared[config->slot].cookie_s);
 
-	if (LIKELY(sent_s != 0 && seconds(w->now) - sent_s <= 2 * COOKIE_EPOCH_S))
-		return true;
-	return snapshot_has_foreign_cookies(w->snapshot);
+	return sent_s != 0 && seconds(w->now) - sent_s <= 2 * COOKIE_EPOCH_S;
+}
+
+bool
+half_open_expects_cookies(const struct worker *w, const struct backend_config *config)
+{
+	return LIKELY(half_open_cookie_is_out(w, config)) ||
+	       snapshot_has_foreign_cookies(w->snapshot);
 }
 
 static const struct backend_config *
@@ -226,9 +231,8 @@ entry_emit(struct worker *w, uint32_t id, const struct syn_ack *syn_ack,
 	counter_add(&w->counters.emitted[EMITTED_SYN_ACK_AGAIN], 1);
 }
 
-/* When the client of an entry came whose SYN-ACK has been repeated so often, and is due again. */
-static ticks_t
-entry_came(ticks_t now, unsigned repeats)
+ticks_t
+half_open_came(ticks_t now, unsigned repeats)
 {
 	for (unsigned i = 0; i <= repeats; i++)
 		now -= queue_rules_synack_timeout(i);
@@ -255,16 +259,16 @@ entry_repeat(struct worker *w, uint32_t id, const struct backend_config *config,
 
 /* An entry whose SYN-ACKs are not repeated anyway is no use beyond its cookie; the first time it
  * stays, or a flood would empty the queue every second, and so change the mode. */
-static bool
-entry_is_over(const struct worker *w, const struct syn_entry *entry,
-		const struct backend_config *config, bool is_flooded)
+bool
+half_open_is_over(const struct worker *w, const struct backend_config *config, unsigned repeats,
+		bool is_acked, bool is_flooded)
 {
 	const struct backend_shared *shared = &w->env.shared[config->slot];
 
-	if (UNLIKELY(is_flooded) && entry->repeats > 0 && !entry->is_acked)
+	if (UNLIKELY(is_flooded) && repeats > 0 && !is_acked)
 		return true;
-	return entry->repeats >= queue_rules_synack_retries(config, shared_read(&shared->syn),
-						 shared_read(&shared->young));
+	return repeats >= queue_rules_synack_retries(config, shared_read(&shared->syn),
+					  shared_read(&shared->young));
 }
 
 /* Linux reqsk_timer_handler. */
@@ -275,9 +279,9 @@ half_open_expire(struct worker *w, uint32_t id)
 	const struct backend_config *config = entry_config(w, id);
 	struct backend_shared *shared = &w->env.shared[config->slot];
 	bool is_flooded = egress_is_flooded(w, config);
-	bool is_doubted = egress_is_doubted(w, config, entry_came(w->now, entry->repeats));
+	bool is_doubted = egress_is_doubted(w, config, half_open_came(w->now, entry->repeats));
 
-	if (entry_is_over(w, entry, config, is_flooded)) {
+	if (half_open_is_over(w, config, entry->repeats, entry->is_acked, is_flooded)) {
 		worker_count(w, config->slot, COUNTER_SynQueueExpired, 1);
 		shared_uncount(w, entry, config);
 		syn_queue_remove_due(&w->syns, id);

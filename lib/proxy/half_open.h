@@ -40,9 +40,21 @@ void half_open_remove(struct worker *w, uint32_t id, const struct backend_config
  * checked for cookies. */
 void half_open_cookie_sent(struct worker *w, const struct backend_config *config);
 
+/** True for a cookie's lifetime after a SYN-ACK was last sent for this backend that no entry backs.
+ */
+bool half_open_cookie_is_out(const struct worker *w, const struct backend_config *config);
+
 /** True while an ACK for this backend may carry a cookie: for a cookie's lifetime after the last
  * one was sent, or always when other nodes send them too. */
 bool half_open_expects_cookies(const struct worker *w, const struct backend_config *config);
+
+/** When a half-open client came whose SYN-ACK has been repeated so often, and is due again. */
+ticks_t half_open_came(ticks_t now, unsigned repeats);
+
+/** Whether a half-open client, whose SYN-ACK has been repeated so often and is due again, is given
+ * up instead. is_acked: it met a full accept ring. */
+bool half_open_is_over(const struct worker *w, const struct backend_config *config,
+		unsigned repeats, bool is_acked, bool is_flooded);
 
 /** An entry's timer fired: SYN-ACK again, or the client is given up. */
 void half_open_expire(struct worker *w, uint32_t id);

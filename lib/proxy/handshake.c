@@ -260,11 +260,15 @@ enum reason
 handshake_admit(struct worker *w, const struct task *task, const struct proof *proof)
 {
 	const struct backend_config *config = task->config;
+	/* Who was answered before the backend's mode changed is let in whatever the ring is like.
+	 */
+	const uint32_t most = LIKELY(config->mode == MODE_PROTECT)
+					      ? backend_config_accept_limit(config)
+					      : UINT32_MAX - 1;
 
 	if (!proof->is_entry)
 		worker_count(w, config->slot, COUNTER_SyncookiesRecv, 1);
-	if (!accept_ring_enter(
-			    worker_occupancy(w, config->slot), backend_config_accept_limit(config)))
+	if (!accept_ring_enter(worker_occupancy(w, config->slot), most))
 		return handshake_overflow(w, task, proof);
 
 	uint32_t id = conn_insert(w, task->pkt, config->slot);

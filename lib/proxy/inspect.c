@@ -2,7 +2,7 @@
 /*
  * A walk goes over the handles of a table and may take many ticks; whoever comes or goes meanwhile
  * is seen or not. The cursor is the next handle; a flush walks half-open clients first, then
- * connections.
+ * those of a backend in monitor mode, then connections.
  */
 #include "proxy/inspect.h"
 
@@ -13,9 +13,13 @@
 #define LIST_STEP 256
 #define FLUSH_STEP 16
 
-/* Where the connections' cursors begin in a flush. */
+/* Where the cursors of monitored clients and of connections begin in a flush. */
+#define FLUSH_OBSERVED (UINT32_C(1) << 30)
 #define FLUSH_CONNS (UINT32_C(1) << 31)
-static_assert(FLOW_CAPACITY_MAX < FLUSH_CONNS, "both kinds of cursor fit");
+static_assert(SYN_QUEUE_ENTRIES_MAX < FLUSH_OBSERVED &&
+				OBSERVED_CLIENTS_MAX < FLUSH_CONNS - FLUSH_OBSERVED &&
+				FLOW_CAPACITY_MAX < FLUSH_CONNS,
+		"all kinds of cursor fit");
 
 static uint64_t
 ticks_left_ms(const struct worker *w, const struct timer_node *timer)
@@ -223,7 +227,7 @@ flush_conn(struct worker *w, struct inspect *letter, uint32_t id)
 	conn_end(w, id);
 }
 
-/* Looks at many records but ends few per tick; true when both tables were walked. */
+/* Looks at many records but ends few per tick; true when all tables were walked. */
 static bool
 flush(struct worker *w, struct inspect *letter)
 {
@@ -236,10 +240,14 @@ flush(struct worker *w, struct inspect *letter)
 			if (at - FLUSH_CONNS >= w->flows.touched)
 				return true;
 			flush_conn(w, letter, at - FLUSH_CONNS);
+		} else if (at >= FLUSH_OBSERVED) {
+			/* Nobody's: what they count for is given back. */
+			if (!as_if_flush(w, at - FLUSH_OBSERVED, (uint16_t)letter->slot))
+				letter->cursor = FLUSH_CONNS;
 		} else if (at < w->syns.flows.touched) {
 			flush_syn(w, letter, at);
 		} else {
-			letter->cursor = FLUSH_CONNS;
+			letter->cursor = FLUSH_OBSERVED;
 		}
 	}
 	return false;

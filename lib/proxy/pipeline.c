@@ -11,6 +11,7 @@
 #include "base/seq.h"
 #include "net/fragment.h"
 #include "net/pkt_read.h"
+#include "proxy/bypass.h"
 #include "proxy/connect.h"
 #include "proxy/exempt.h"
 #include "proxy/handshake.h"
@@ -87,6 +88,8 @@ fragment_reason(struct worker *w, const struct pkt *pkt, enum side from)
 	switch (snapshot_address(w->snapshot, &pkt->tuple.backend)) {
 	case ADDRESS_FOREIGN:
 		return REASON_pass_not_protected;
+	case ADDRESS_UNPROTECTED:
+		return REASON_fragment_passed;
 	case ADDRESS_FRAGMENTS_DROP:
 		return REASON_fragment;
 	case ADDRESS_FRAGMENTS_PASS:
@@ -128,6 +131,8 @@ stage_judge(struct worker *w, struct pkt *pkt, enum side from, const struct back
 		pkt->reason = REASON_pass_exempt;
 		return;
 	}
+	if (UNLIKELY(config->mode != MODE_PROTECT) && bypass_take(w, config, pkt))
+		return;
 	if (LIKELY(pkt->kind == PKT_TCP))
 		pkt->reason = (uint8_t)pkt_check(w->env.kernel, pkt);
 	if (pkt->reason != REASON_NONE)

@@ -314,7 +314,7 @@ probe_backend(struct worker *w, const struct backend_config *config)
 			backend->profile.learned_at >= probe->began_at) {
 		probe->step = PROBE_DONE;
 	}
-	if (probe->step == PROBE_DONE || config->is_draining)
+	if (probe->step == PROBE_DONE || config->is_draining || config->mode == MODE_OFF)
 		return TICKS_NEVER;
 	if (w->now < probe->due)
 		return probe->due;
@@ -427,6 +427,19 @@ probe_answer(struct worker *w, const struct backend_config *config, struct pkt *
 		return REASON_probe_refused;
 	}
 	return pkt->flags & TCP_SYN ? take_syn_ack(w, config, pkt, mac) : REASON_NONE;
+}
+
+bool
+probe_expects(const struct worker *w, const struct pkt *pkt)
+{
+	uint32_t isn;
+
+	if (LIKELY(!is_probe(w, &pkt->tuple)))
+		return false;
+	isn = (uint32_t)probe_mac(w, &pkt->tuple);
+	if (pkt->kind == PKT_ICMP_ERROR)
+		return pkt->seq == isn;
+	return pkt->flags & TCP_ACK && pkt->ack == isn + 1;
 }
 
 enum reason

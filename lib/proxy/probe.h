@@ -39,6 +39,10 @@ void probe_neighbour(struct worker *w, struct pkt *pkt);
  * edited in place where that says so), else REASON_NONE. */
 enum reason probe_answer(struct worker *w, const struct backend_config *config, struct pkt *pkt);
 
+/** True when a packet from the servers' side, TCP or an ICMP error about it, bears the number of a
+ * probe that may be out. */
+bool probe_expects(const struct worker *w, const struct pkt *pkt);
+
 /** An ICMP error about a segment of no connection: the reason if it quotes a probe's SYN, else
  * REASON_NONE. */
 enum reason probe_unreachable(struct worker *w, const struct pkt *pkt);

@@ -11,7 +11,9 @@ static bool
 is_unproven(enum reason reason)
 {
 	return reason == REASON_syn_cookie_sent || reason == REASON_syn_queue_full ||
-	       reason == REASON_syn_reserved || reason == REASON_syn_egress_limited;
+	       reason == REASON_syn_reserved || reason == REASON_syn_egress_limited ||
+	       reason == REASON_monitor_syn_cookie || reason == REASON_monitor_syn_queue_full ||
+	       reason == REASON_monitor_syn_reserved;
 }
 
 /* The one drawn, which stands for weight. */

@@ -10,6 +10,7 @@
 #include "proxy/strays.h"
 
 #include "net/bytes.h"
+#include "proxy/bypass.h"
 #include "proxy/egress.h"
 #include "proxy/worker_impl.h"
 
@@ -165,6 +166,8 @@ stray_take(struct worker *w, const struct task *task, enum reason dropped)
 {
 	struct pkt *pkt = task->pkt;
 
+	if (UNLIKELY(task->config->mode != MODE_PROTECT))
+		return bypass_reason(task->config);
 	if (task->config->stray == STRAY_DROP)
 		return dropped;
 	/* A half-open client's, or forged in its name: its handshake goes on. */

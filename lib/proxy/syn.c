@@ -94,11 +94,9 @@ offer_end(struct worker *w, const struct syn_offer *offer, struct syn_batch *bat
 				offer->uncounted);
 }
 
-/* How full the backend's queues are for one SYN; settles whether mode 1 sends cookies. */
-static struct queue_load
-syn_load(struct worker *w, const struct task *task)
+struct queue_load
+syn_load(struct worker *w, const struct backend_config *config, const struct tuple *tuple)
 {
-	const struct backend_config *config = task->config;
 	struct backend_shared *shared = &w->env.shared[config->slot];
 	struct queue_load load = {
 			.accept = shared_read(&shared->accept),
@@ -112,7 +110,7 @@ syn_load(struct worker *w, const struct task *task)
 				shared_read(&shared->full_ms), now_ms);
 		shared_write(&shared->cookies, load.cookies);
 	} else if (config->tcp_syncookies == 0) {
-		load.is_proven = proven_has(&w->proven, &task->pkt->tuple.client, w->now);
+		load.is_proven = proven_has(&w->proven, &tuple->client, w->now);
 	}
 	if (load.syn >= queue_rules_syn_limit(config)) {
 		/* A coarse clock: the line is shared, and a flood would write it all the time. */
@@ -165,7 +163,14 @@ static enum reason
 syn_judge(struct worker *w, struct syn_answer *answer, struct syn_offer *offer)
 {
 	const struct backend_config *config = offer->config;
-	const struct queue_load load = syn_load(w, answer->task);
+
+	/* It meets a living connection (bypass.h); the queues there are as if. */
+	if (UNLIKELY(config->mode != MODE_PROTECT)) {
+		offer->is_cookie = true;
+		return REASON_NONE;
+	}
+
+	const struct queue_load load = syn_load(w, config, &answer->task->pkt->tuple);
 
 	if (config->is_draining) {
 		worker_count(w, config->slot, COUNTER_ListenDrops, 1);

@@ -7,6 +7,13 @@
 #define SLUICE_PROXY_SYN_H
 
 #include "proxy/handshake.h"
+#include "table/queue_rules.h"
+
+/** How full a backend's queues are for one SYN, of that tuple; settles whether mode 1 sends
+ * cookies.
+ */
+struct queue_load syn_load(
+		struct worker *w, const struct backend_config *config, const struct tuple *tuple);
 
 /** Answers count SYNs (at most BURST_MAX) in place, their cookies made together; sets their
  * reasons. */

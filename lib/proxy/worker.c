@@ -14,6 +14,9 @@ limits_are_valid(const struct sluice_limits *limits)
 	return limits->connections >= 1 && limits->connections <= FLOW_CAPACITY_MAX &&
 	       limits->connections_ip6 <= limits->connections && limits->backends >= 1 &&
 	       limits->backends <= UINT16_MAX && limits->early_packets <= EARLY_PACKETS_MAX &&
+	       (limits->monitor_clients == 0 ||
+			       (limits->monitor_clients >= OBSERVED_CLIENTS_LEAST &&
+					       limits->monitor_clients <= OBSERVED_CLIENTS_MAX)) &&
 	       (limits->syn_entries == 0 ||
 			       (limits->syn_entries >= SYN_QUEUE_ENTRIES_LEAST &&
 					       limits->syn_entries <= SYN_QUEUE_ENTRIES_MAX));
@@ -27,6 +30,7 @@ enum part {
 	PART_SETUPS,
 	PART_SYNS,
 	PART_EARLY,
+	PART_AS_IF,
 	PART_FLOWS,
 	PART_COUNT
 };
@@ -47,6 +51,8 @@ part_size(enum part part, const struct sluice_limits *limits)
 		return cache_align(syn_queue_memsize(limits->syn_entries));
 	case PART_EARLY:
 		return cache_align(early_pool_memsize(limits->early_packets));
+	case PART_AS_IF:
+		return as_if_memsize(limits->monitor_clients);
 	default:
 		return flow_table_memsize(
 				limits->connections, limits->connections_ip6, sizeof(struct conn));
@@ -99,6 +105,8 @@ sluice_worker_init(void *mem, const struct sluice_limits *limits, const struct s
 			sizeof(struct conn), &env->hash_seed);
 	syn_queue_init(&w->syns, parts[PART_SYNS], limits->syn_entries, &env->hash_seed, env->now);
 	early_pool_init(&w->early, parts[PART_EARLY], limits->early_packets);
+	as_if_init(&w->as_if, parts[PART_AS_IF], limits->monitor_clients, &env->hash_seed,
+			env->now);
 	proven_init(&w->proven, &env->hash_seed);
 	probe_init(w);
 	egress_budget_init(&w->egress, &env->hash_seed);
@@ -117,6 +125,7 @@ worker_enter(struct worker *w, ticks_t now)
 		w->generation = snapshot_generation(snapshot);
 		jar_plan(&w->jar, snapshot_cookies(snapshot));
 		probe_plan(w);
+		as_if_plan(w);
 	}
 	jar_advance(&w->jar, now);
 }
@@ -154,6 +163,7 @@ sluice_tick(struct worker *w, ticks_t now, unsigned budget)
 	left = budget - first + tick_syns(w, first);
 	left = tick_connections(w, left);
 	left = tick_syns(w, left);
+	left = as_if_tick(w, left);
 	if (left == 0)
 		counter_add(&w->counters.ticks_late, 1);
 	if (UNLIKELY(now >= w->prober.due))
@@ -171,7 +181,9 @@ sluice_next_tick(const struct worker *w)
 						    : timer_wheel_when(&w->syns.timers, w->now);
 
 	ticks_t next = conns < syns ? conns : syns;
+	ticks_t as_if = as_if_when(w);
 
+	next = as_if < next ? as_if : next;
 	return next < w->prober.due ? next : w->prober.due;
 }
 

@@ -33,6 +33,8 @@ struct sluice_limits {
 	uint32_t backends;	  /**< slots, 1..65535 */
 	uint32_t syn_entries;	  /**< half-open clients per worker, 64..2^22; 0 for no syn queue */
 	uint32_t early_packets;	  /**< of clients' first data, held per worker; 0..2^20 */
+	uint32_t monitor_clients; /**< observed for backends in monitor mode, per worker,
+				     64..2^22; 0: counts only what needs no memory */
 };
 
 struct worker;

@@ -8,6 +8,7 @@
 #define SLUICE_PROXY_WORKER_IMPL_H
 
 #include "net/cookie.h"
+#include "proxy/as_if.h"
 #include "proxy/conn.h"
 #include "proxy/recent.h"
 #include "proxy/worker.h"
@@ -30,6 +31,9 @@ struct prober {
 	uint8_t series;		    /**< counts its changes; wraps */
 	bool is_on;		    /**< there is an address for probes */
 };
+
+/** Tuples that backends were heard from by which are not protected: see proxy/bypass.h. */
+#define WORKER_PASSING_CELLS 1024u
 
 struct worker {
 	/* Fixed at init. */
@@ -55,7 +59,9 @@ struct worker {
 	struct early_pool early;
 	struct prober prober;
 	struct egress_budget egress;
-	uint32_t unanswered; /**< connections with CONN_IS_UNANSWERED */
+	struct as_if as_if;
+	uint32_t passing[WORKER_PASSING_CELLS]; /**< hashes */
+	uint32_t unanswered;			/**< connections with CONN_IS_UNANSWERED */
 	struct worker_counters counters;
 };
 

@@ -19,9 +19,10 @@
 #define LARGE_COUNT 32
 
 #define CELL_ADDRESS 1u /* entered by its address only */
-#define CELL_DROP 2u	/* besides: a backend with this address drops fragments */
+#define CELL_DROP 2u	/* besides: a protected backend with this address drops fragments */
 #define CELL_EXEMPT 4u	/* besides: its backends all have the same exempt sources */
-#define CELL_SHIFT 3
+#define CELL_PROTECT 8u /* besides: at least one of them is protected */
+#define CELL_SHIFT 4
 
 struct cell {
 	uint32_t entry; /* index << CELL_SHIFT, with the bits below; or INDEX_NONE */
@@ -218,6 +219,9 @@ cell_insert_address(struct snapshot *snapshot, const struct backend_config *conf
 				CELL_ADDRESS | (config->exempt_count > 0 ? CELL_EXEMPT : 0));
 	else if (!has_same_exempt(config_at(snapshot, cell->entry >> CELL_SHIFT), config))
 		cell->entry &= ~CELL_EXEMPT;
+	if (config->mode != MODE_PROTECT)
+		return;
+	cell->entry |= CELL_PROTECT;
 	if (config->fragments != FRAGMENTS_PASS)
 		cell->entry |= CELL_DROP;
 }
@@ -280,6 +284,8 @@ snapshot_address(const struct snapshot *snapshot, const union ip_addr *address)
 
 	if (entry == INDEX_NONE)
 		return ADDRESS_FOREIGN;
+	if (!(entry & CELL_PROTECT))
+		return ADDRESS_UNPROTECTED;
 	return entry & CELL_DROP ? ADDRESS_FRAGMENTS_DROP : ADDRESS_FRAGMENTS_PASS;
 }
 

@@ -48,6 +48,13 @@ enum fragment_policy {
 	FRAGMENTS_PASS /**< unchanged, but for those that could carry a SYN past the proof */
 };
 
+/** What is done with a backend's traffic. */
+enum backend_mode {
+	MODE_PROTECT,
+	MODE_MONITOR, /**< everything passes, and is counted as if it were protected */
+	MODE_OFF,     /**< everything passes */
+};
+
 /** Effective settings of one backend: global values with the backend's overrides applied. */
 struct backend_config {
 	union ip_addr address;
@@ -64,6 +71,7 @@ struct backend_config {
 	uint8_t fragments;	 /**< enum fragment_policy */
 	uint8_t stray;		 /**< enum stray_policy */
 	uint8_t exempt_count;	 /**< prefixes in exempt; on the line that finds the backend */
+	uint8_t mode;		 /**< enum backend_mode; the same */
 	uint32_t backlog;
 	uint32_t somaxconn;
 	uint32_t tcp_max_syn_backlog;
@@ -84,7 +92,7 @@ struct backend_config {
 	char name[BACKEND_NAME_BYTES];
 	struct exempt_list exempt; /**< sources whose traffic passes untouched */
 };
-static_assert(offsetof(struct backend_config, exempt_count) < 32, "near the address and port");
+static_assert(offsetof(struct backend_config, mode) < 32, "near the address and port");
 
 /** Most entries the accept ring of a backend holds before it counts as full (SEMANTICS:
  * min(backlog, somaxconn); full when occupancy is above it). */
@@ -92,6 +100,13 @@ static inline uint32_t
 backend_config_accept_limit(const struct backend_config *config)
 {
 	return config->backlog < config->somaxconn ? config->backlog : config->somaxconn;
+}
+
+/** True when what passes is counted as if: not for one that was removed, too. */
+static inline bool
+backend_config_is_monitored(const struct backend_config *config)
+{
+	return config->mode == MODE_MONITOR && !config->is_draining;
 }
 
 /**
@@ -168,8 +183,9 @@ int snapshot_prefetch_config(const struct snapshot *snapshot, uint64_t hash);
 /** What is known about an address without its port. */
 enum address_policy {
 	ADDRESS_FOREIGN,	/**< no backend has it */
-	ADDRESS_FRAGMENTS_DROP, /**< at least one of its backends says so */
-	ADDRESS_FRAGMENTS_PASS, /**< all of its backends do */
+	ADDRESS_UNPROTECTED,	/**< none of its backends is protected */
+	ADDRESS_FRAGMENTS_DROP, /**< at least one of those that are says so */
+	ADDRESS_FRAGMENTS_PASS, /**< none of them does */
 };
 
 /** That address's policy: a fragment names no port. O(1). */

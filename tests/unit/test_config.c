@@ -365,7 +365,7 @@ test_integers(void **state)
 			expect_range(CONFIG_SCOPE_BACKEND, &keys[i]);
 		tested++;
 	}
-	assert_int_equal(tested, 36);
+	assert_int_equal(tested, 37);
 }
 
 /* 5. Every string of every choice means its own enumerator. */
@@ -392,7 +392,7 @@ test_choices(void **state)
 			tested++;
 		}
 	}
-	assert_int_equal(tested, 3 + 2 + 4 + 2 + 3 + 3 + 3);
+	assert_int_equal(tested, 3 + 2 + 4 + 2 + 3 + 3 + 3 + 3);
 }
 
 /* 6. Strings of the greatest length are kept whole; one byte more is refused. */

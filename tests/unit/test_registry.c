@@ -433,7 +433,7 @@ test_set(void **state)
 			"allowed "
 			"somaxconn, tcp_max_syn_backlog, tcp_syncookies, tcp_abort_on_overflow, "
 			"tcp_synack_retries, tcp_syn_retries, queue_rules, connect_window, "
-			"early_data, fragments, stray, name, address, port, exempt, "
+			"early_data, fragments, stray, mode, name, address, port, exempt, "
 			"backlog, "
 			"announced_mss, "
 			"announced_wscale, profile, "

@@ -264,7 +264,7 @@ static void
 thread_open(struct rig *rig, unsigned index)
 {
 	struct thread *thread = &rig->threads[index];
-	const struct sluice_limits limits = {CONNECTIONS, 0, 1, 64, 8};
+	const struct sluice_limits limits = {CONNECTIONS, 0, 1, 64, 8, 0};
 	const struct sluice_env env = {
 			.context = thread,
 			.packet_get = packet_get,

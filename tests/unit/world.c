@@ -115,6 +115,9 @@ world_new(const struct world_options *options)
 			.connections = options->connections ? options->connections : 64,
 			.backends = ARRAY_COUNT(w->own_shared),
 			.syn_entries = options->syn_entries ? options->syn_entries : 256,
+			.monitor_clients = options->no_monitor_clients ? 0
+					   : options->monitor_clients  ? options->monitor_clients
+								       : 512,
 			.early_packets = options->no_early_packets ? 0
 					 : options->early_packets  ? options->early_packets
 								   : 16,

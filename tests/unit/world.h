@@ -34,10 +34,12 @@ enum world_mode {
 #define WORLD_BACKENDS 3
 
 struct world_options {
-	uint32_t connections;	/**< 0: 64 */
-	uint32_t syn_entries;	/**< 0: 256 */
-	uint32_t early_packets; /**< 0: 16 */
-	bool no_early_packets;	/**< none instead */
+	uint32_t connections;	  /**< 0: 64 */
+	uint32_t syn_entries;	  /**< 0: 256 */
+	uint32_t early_packets;	  /**< 0: 16 */
+	uint32_t monitor_clients; /**< 0: 512 */
+	bool no_monitor_clients;  /**< none instead */
+	bool no_early_packets;	  /**< none instead */
 	enum world_mode mode;
 	const struct world *together_with; /**< another worker of the same appliance */
 	bool foreign_cookies;		   /**< other nodes may have sent a cookie */
