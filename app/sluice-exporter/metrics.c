@@ -298,6 +298,28 @@ row_label(const json_t *row, size_t i, const struct metrics_own *own, struct lab
 }
 
 static void
+modes_write(struct families *families, const json_t *rows, const struct metrics_own *own)
+{
+	const json_t *row;
+	size_t i;
+
+	family_begin(families, "sluice_backend_mode", FAMILY_GAUGE, NULL,
+			"1 with the backend's mode: protect, monitor (its queues and counters are "
+			"as "
+			"if) or off");
+	json_array_foreach(rows, i, row)
+	{
+		struct label labels[2];
+		const char *mode = json_string_value(json_object_get(row, "protection"));
+
+		if (!row_label(row, i, own, &labels[0]) || mode == NULL)
+			continue;
+		labels[1] = (struct label){"mode", mode};
+		family_count(families, labels, 2, 1);
+	}
+}
+
+static void
 rows_write(struct families *families, const json_t *rows, const struct metrics_own *own)
 {
 	static const struct {
@@ -327,7 +349,9 @@ rows_write(struct families *families, const json_t *rows, const struct metrics_o
 		}
 	}
 	family_begin(families, "sluice_backend_cookie_mode", FAMILY_GAUGE, NULL,
-			"1 while an unproven client's SYN is answered with a cookie");
+			"1 while an unproven client's SYN is answered with a cookie, or would be "
+			"in "
+			"monitor mode");
 	json_array_foreach(rows, i, row)
 	{
 		const char *mode = json_string_value(json_object_get(row, "mode"));
@@ -336,6 +360,7 @@ rows_write(struct families *families, const json_t *rows, const struct metrics_o
 			family_count(families, &label, 1,
 					mode != NULL && strcmp(mode, "cookie") == 0);
 	}
+	modes_write(families, rows, own);
 }
 
 static void

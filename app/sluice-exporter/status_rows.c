@@ -51,8 +51,9 @@ by_index(const void *a, const void *b)
 static json_t *
 backend_json(const json_t *row, const json_t *now, const json_t *before, double seconds)
 {
-	static const char *const copied[] = {"backend", "local", "state", "mode", "recv_q",
-			"send_q", "syn_recv", "syn_recv_max", "established", "waiting_ms"};
+	static const char *const copied[] = {"backend", "local", "state", "mode", "protection",
+			"recv_q", "send_q", "syn_recv", "syn_recv_max", "established",
+			"waiting_ms"};
 	static const struct {
 		const char *counter, *name;
 	} rates[] = {

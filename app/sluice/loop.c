@@ -201,14 +201,16 @@ burst_steer(struct loop *loop)
 	burst->count = kept;
 }
 
-/* A packet nobody checked leaves with the checksum its sender meant to have. */
+/* A packet nobody checked leaves with the checksum its sender meant to have: the first reasons of
+ * all, but for what is not IP. */
+static_assert(REASON_pass_not_ip + 1 == REASON_pass_not_tcp &&
+				REASON_monitor_passed + 1 == REASON_eth_truncated,
+		"all that pass unchanged stand together");
 static void
 pkt_complete(const struct lane *lane, struct pkt *pkt)
 {
 	if (lane->completes_checksums && pkt->csum != PKT_CSUM_LATER &&
-			(pkt->reason == REASON_pass_not_tcp ||
-					pkt->reason == REASON_pass_not_protected ||
-					pkt->reason == REASON_pass_exempt))
+			pkt->reason >= REASON_pass_not_tcp && pkt->reason <= REASON_monitor_passed)
 		partial_complete(pkt->data, pkt->len, pkt->l3_offset);
 }
 

@@ -42,10 +42,45 @@ listing_syn_is_full(const json_t *backend)
 	return most > 0 && field_count(backend, "syn_recv") >= most;
 }
 
+/* An appliance that doesn't say protects. */
+static const char *
+listing_protection(const json_t *backend)
+{
+	const char *protection = json_string_value(json_object_get(backend, "protection"));
+
+	return protection != NULL ? protection : "protect";
+}
+
+const char *
+listing_mode(const json_t *backend)
+{
+	return strcmp(listing_protection(backend), "protect") == 0 ? field_text(backend, "mode")
+								   : listing_protection(backend);
+}
+
 static bool
 is_draining(const json_t *backend)
 {
 	return strcmp(field_text(backend, "state"), "DRAIN") == 0;
+}
+
+static bool
+is_monitored(const json_t *backend)
+{
+	return strcmp(listing_protection(backend), "monitor") == 0;
+}
+
+static bool
+is_off(const json_t *backend)
+{
+	return strcmp(listing_protection(backend), "off") == 0;
+}
+
+/* Takes clients into its queues, or would. */
+static bool
+is_serving(const json_t *backend)
+{
+	return !is_draining(backend) && !is_off(backend);
 }
 
 static bool
@@ -64,20 +99,20 @@ drains(const json_t *backend)
 static bool
 accept_overflows(const json_t *backend)
 {
-	return !is_draining(backend) && listing_accept_is_full(backend);
+	return is_serving(backend) && listing_accept_is_full(backend);
 }
 
 static bool
 cookies_answer(const json_t *backend)
 {
-	return !is_draining(backend) && !listing_accept_is_full(backend) &&
+	return is_serving(backend) && !listing_accept_is_full(backend) &&
 	       field_count(backend, "tcp_syncookies") == 1 && listing_syn_is_full(backend);
 }
 
 static bool
 cookies_linger(const json_t *backend)
 {
-	return !is_draining(backend) && !listing_accept_is_full(backend) &&
+	return is_serving(backend) && !listing_accept_is_full(backend) &&
 	       field_count(backend, "tcp_syncookies") == 1 && sends_cookies(backend) &&
 	       !listing_syn_is_full(backend);
 }
@@ -85,14 +120,14 @@ cookies_linger(const json_t *backend)
 static bool
 cookies_always(const json_t *backend)
 {
-	return !is_draining(backend) && !listing_accept_is_full(backend) &&
+	return is_serving(backend) && !listing_accept_is_full(backend) &&
 	       field_count(backend, "tcp_syncookies") == 2;
 }
 
 static bool
 syn_drops(const json_t *backend)
 {
-	return !is_draining(backend) && field_count(backend, "tcp_syncookies") == 0 &&
+	return is_serving(backend) && field_count(backend, "tcp_syncookies") == 0 &&
 	       listing_syn_is_full(backend);
 }
 
@@ -101,7 +136,7 @@ syn_reserves(const json_t *backend)
 {
 	const int64_t most = field_count(backend, "syn_recv_unproven_max");
 
-	return !is_draining(backend) && field_count(backend, "tcp_syncookies") == 0 && most > 0 &&
+	return is_serving(backend) && field_count(backend, "tcp_syncookies") == 0 && most > 0 &&
 	       field_count(backend, "syn_recv") >= most && !listing_syn_is_full(backend);
 }
 
@@ -109,6 +144,10 @@ static const struct note {
 	bool (*is_true)(const json_t *backend);
 	const char *text;
 } notes[] = {
+		{is_monitored, "mode is monitor; everything passes, and all this is counted as if "
+			       "it "
+			       "were protected"},
+		{is_off, "mode is off; everything passes, and nothing is counted"},
 		{accept_overflows,
 				"accept queue full; clients wait or are refused until the backend "
 				"takes connections, see: sluicectl doctor"},
@@ -187,7 +226,7 @@ row_add(struct table *table, const json_t *backend)
 	table_add_marked(table, text, listing_syn_is_full(backend));
 	field_render(json_object_get(backend, "syn_recv_max"), text, sizeof(text));
 	table_add(table, text);
-	table_add(table, field_text(backend, "mode"));
+	table_add(table, listing_mode(backend));
 	field_render(json_object_get(backend, "established"), text, sizeof(text));
 	table_add(table, text);
 }

@@ -13,6 +13,9 @@ bool listing_accept_is_full(const json_t *backend);
 /** No further half-open client fits. */
 bool listing_syn_is_full(const json_t *backend);
 
+/** What stands in the column Mode: where its SYNs go, or that it is not protected. */
+const char *listing_mode(const json_t *backend);
+
 /** Says of all backends in ss's array what a reader could take for something else, one line per
  * kind. */
 void listing_print_notes(FILE *out, const json_t *backends);

@@ -210,7 +210,7 @@ row_add(const struct watch *watch, struct table *table, const json_t *backend)
 	bar_draw(bar, field_count(backend, "syn_recv"), field_count(backend, "syn_recv_max"),
 			width);
 	table_add_marked(table, bar, listing_syn_is_full(backend));
-	table_add(table, field_text(backend, "mode"));
+	table_add(table, listing_mode(backend));
 	table_addf(table, "%lld", (long long)field_count(backend, "established"));
 	for (unsigned i = RATE_COOKIES; i < RATE_COUNT; i++) {
 		char text[TEXT_BYTES];

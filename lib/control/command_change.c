@@ -36,6 +36,12 @@ note_of(const struct backend_config *config, const char *key)
 		return "backlog is smaller and decides; ";
 	if (strcmp(key, "tcp_syncookies") == 0 && config->tcp_syncookies == 0)
 		return "without cookies a SYN flood shuts clients out; ";
+	if (strcmp(key, "mode") == 0 && config->mode == MODE_MONITOR)
+		return "nothing is refused or answered any more, only counted; ";
+	if (strcmp(key, "mode") == 0 && config->mode == MODE_OFF)
+		return "nothing is refused, answered or counted any more; ";
+	if (strcmp(key, "mode") == 0 && config->stray != STRAY_PASS)
+		return "connections that stood are strays: \"stray\" \"pass\" takes them over; ";
 	return "";
 }
 

@@ -184,6 +184,12 @@ is_exempt(const struct inquiry *inquiry)
 }
 
 static bool
+is_protected(const struct inquiry *inquiry)
+{
+	return inquiry->slot->config.mode == MODE_PROTECT;
+}
+
+static bool
 is_half_open(const struct inquiry *inquiry)
 {
 	return inquiry->has_row && strcmp(inquiry->row.state, "syn-recv") == 0;
@@ -262,6 +268,14 @@ say_state(struct inquiry *inquiry)
 	else
 		say(inquiry, "There is no such connection now, and none half open%s.",
 				inquiry->is_tagged ? "" : " (without a VLAN tag)");
+	if (!is_protected(inquiry))
+		say(inquiry,
+				"The backend's mode is %s: what belongs to no connection or "
+				"half-open client of Sluice passes unchanged%s.",
+				backend_mode_name((enum backend_mode)inquiry->slot->config.mode),
+				backend_config_is_monitored(&inquiry->slot->config)
+						? ", and is counted as if it were protected"
+						: "");
 	if (inquiry->slot->use == SLOT_DRAINING)
 		say(inquiry, "The backend was removed and is draining: connections may finish, new "
 			     "ones are refused.");
@@ -293,6 +307,32 @@ say_last(struct inquiry *inquiry)
 			(json_int_t)inquiry->last_ago_ms);
 }
 
+/* What becomes of a SYN of a backend that is not protected. */
+static enum reason
+next_syn_passing(const struct inquiry *inquiry)
+{
+	const struct backend_config *config = &inquiry->slot->config;
+
+	if (config->mode == MODE_OFF)
+		return REASON_pass_off;
+	if (config->is_draining)
+		return REASON_monitor_passed;
+	switch (queue_rules_syn(config, &inquiry->load)) {
+	case SYN_QUEUE:
+		return REASON_monitor_syn_queued;
+	case SYN_COOKIE:
+	case SYN_COOKIE_QUEUE_FULL:
+		return REASON_monitor_syn_cookie;
+	case SYN_DROP_QUEUE_FULL:
+		return REASON_monitor_syn_queue_full;
+	case SYN_DROP_ACCEPT_FULL:
+		return REASON_monitor_syn_accept_full;
+	case SYN_DROP_RESERVED:
+		break;
+	}
+	return REASON_monitor_syn_reserved;
+}
+
 /* What becomes of a SYN now. */
 static enum reason
 next_syn(const struct inquiry *inquiry)
@@ -303,6 +343,8 @@ next_syn(const struct inquiry *inquiry)
 		return REASON_pass_exempt;
 	if (is_half_open(inquiry))
 		return REASON_syn_again;
+	if (!is_protected(inquiry))
+		return next_syn_passing(inquiry);
 	if (inquiry->slot->use == SLOT_DRAINING)
 		return REASON_syn_draining;
 	switch (queue_rules_syn(&inquiry->slot->config, &inquiry->load)) {
@@ -356,6 +398,10 @@ next_ack(const struct request *request, const struct inquiry *inquiry)
 		return "passes unchanged";
 	if (inquiry->has_row && !is_half_open(inquiry))
 		return "belongs to the connection and is taken by it";
+	if (!is_protected(inquiry))
+		return is_half_open(inquiry)
+				       ? "proves the client, which then enters the accept queue"
+				       : "passes unchanged";
 	if (inquiry->slot->use == SLOT_DRAINING)
 		return "refused: the backend is draining";
 	shared = &registry->env.shared[registry_slot(registry, inquiry->slot)];
@@ -389,7 +435,7 @@ say_next(const struct request *request, struct inquiry *inquiry)
 				config->tcp_syncookies,
 				inquiry->load.cookies ? ", sending cookies" : "");
 		say(inquiry, "A SYN from it now: %s (%s).", reason_text(syn), reason_name(syn));
-		if (syn == REASON_syn_reserved)
+		if (syn == REASON_syn_reserved || syn == REASON_monitor_syn_reserved)
 			say(inquiry, "A client that completed a connection before would be let "
 				     "in.");
 		say(inquiry, "An ACK from it now: %s.", ack);

@@ -88,10 +88,12 @@ listener_json(const struct request *request, const struct slot *slot)
 	registry_name(registry, slot, name);
 	registry_counters(registry, slot, &counters);
 	endpoint_write(&config->address, config->family, config->port, local);
-	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:i, s:I, s:I, s:o, "
+	return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:i, s:I, s:I, "
+			 "s:o, "
 			 "s:o, s:o}",
 			"backend", name, "state", slot->use == SLOT_DRAINING ? "DRAIN" : "LISTEN",
-			"local", local, "recv_q", (json_int_t)load.accept, "send_q",
+			"protection", backend_mode_name((enum backend_mode)config->mode), "local",
+			local, "recv_q", (json_int_t)load.accept, "send_q",
 			(json_int_t)backend_config_accept_limit(config), "syn_recv",
 			(json_int_t)load.syn, "syn_recv_max",
 			(json_int_t)queue_rules_syn_limit(config), "syn_recv_unproven_max",

@@ -162,7 +162,7 @@ sorted(json_t *findings)
 
 /* All sentences, each finding under a head of its own. */
 static json_t *
-lines_of(const json_t *findings, unsigned backends)
+lines_of(const json_t *findings, const struct registry *registry, unsigned backends)
 {
 	json_t *lines = json_array();
 	unsigned failed = lines == NULL;
@@ -191,6 +191,7 @@ lines_of(const json_t *findings, unsigned backends)
 							  duration_write(since, time))) != 0;
 		failed |= json_array_extend(lines, json_object_get(finding, "text")) != 0;
 	}
+	failed |= doctor_modes(registry, lines) != 0;
 	if (failed == 0)
 		return lines;
 	json_decref(lines);
@@ -213,7 +214,7 @@ doctor_json(const struct history *history, const struct registry *registry, tick
 	if (findings == NULL)
 		return NULL;
 
-	json_t *lines = lines_of(findings, backends);
+	json_t *lines = lines_of(findings, registry, backends);
 	bool healthy = json_array_size(findings) == 0;
 
 	return json_pack("{s:b, s:o, s:o}", "healthy", healthy, "findings", findings, "lines",

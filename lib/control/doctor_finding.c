@@ -14,6 +14,8 @@ void
 finding_begin(struct finding *finding, const struct registry *registry, const struct slot *slot,
 		const struct finding_kind *kind, ticks_t since, uint64_t clients)
 {
+	const bool is_as_if = slot != NULL && slot->config.mode != MODE_PROTECT;
+
 	*finding = (struct finding){
 			.registry = registry,
 			.text = json_array(),
@@ -23,10 +25,16 @@ finding_begin(struct finding *finding, const struct registry *registry, const st
 		registry_name(registry, slot, finding->name);
 	finding->object = json_pack("{s:s?, s:s, s:s, s:s, s:I, s:I, s:s, s:n}", "backend",
 			slot != NULL ? finding->name : NULL, "cause", kind->cause, "severity",
-			kind->is_outage ? "outage" : "warning", "queue", kind->queue, "since_s",
-			(json_int_t)(since / TICKS_PER_S), "clients", (json_int_t)clients,
-			"clients_saw", kind->clients_saw, "cure");
+			kind->is_outage && !is_as_if ? "outage" : "warning", "queue", kind->queue,
+			"since_s", (json_int_t)(since / TICKS_PER_S), "clients",
+			(json_int_t)clients, "clients_saw", kind->clients_saw, "cure");
 	finding->failed = finding->object == NULL;
+	if (is_as_if)
+		finding_say(finding,
+				"Mode is %s: all of its traffic passes. What follows would be if "
+				"it "
+				"were protected.",
+				backend_mode_name((enum backend_mode)slot->config.mode));
 }
 
 void

@@ -74,6 +74,10 @@ int doctor_egress(const struct registry *registry, const struct history *history
 /** True while the totals grow, or have stood still for less than a minute. */
 bool totals_are_known(const struct history_totals *totals, ticks_t now);
 
+/** Adds a line for each backend that is not protected, of the first few, and one for the rest: no
+ * finding, since somebody wants it so. -1 when out of memory. */
+int doctor_modes(const struct registry *registry, json_t *lines);
+
 /** Adds workers that stand still, or did so within the last minute. -1 when out of memory. */
 int doctor_workers(const struct registry *registry, ticks_t now, json_t *findings);
 

@@ -12,6 +12,7 @@ event_name(enum event_kind kind)
 			[EVENT_START] = "start",
 			[EVENT_RELOAD] = "reload",
 			[EVENT_MODE] = "mode",
+			[EVENT_PROTECTION] = "protection",
 			[EVENT_FLOOD_BEGINS] = "flood-begins",
 			[EVENT_FLOOD_ENDS] = "flood-ends",
 			[EVENT_OVERFLOW_BEGINS] = "overflow-begins",

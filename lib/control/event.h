@@ -14,7 +14,8 @@
 enum event_kind {
 	EVENT_START,
 	EVENT_RELOAD,
-	EVENT_MODE, /**< SYNs are queued, or answered with cookies alone */
+	EVENT_MODE,	  /**< SYNs are queued, or answered with cookies alone */
+	EVENT_PROTECTION, /**< a backend is protected, monitored or off */
 	EVENT_FLOOD_BEGINS,
 	EVENT_FLOOD_ENDS,
 	EVENT_OVERFLOW_BEGINS, /**< clients meet a full accept ring */

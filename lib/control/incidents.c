@@ -38,6 +38,7 @@ struct incident {
 struct incident_slot {
 	uint32_t incarnation;
 	bool is_cookie_mode;
+	uint8_t mode;	    /* enum backend_mode */
 	ticks_t last;	    /* sample */
 	ticks_t down_since; /* 0: it is not down */
 	uint64_t sums[TALLIES];
@@ -117,6 +118,15 @@ per_second(const struct view *view, uint64_t n)
 	return n * TICKS_PER_S / view->time;
 }
 
+/* What is told of a monitored backend would be, if it were protected. */
+static void
+event_as_if(struct event *event, const struct view *view)
+{
+	if (view->past->mode != MODE_PROTECT)
+		event_text(event, "protection",
+				backend_mode_name((enum backend_mode)view->past->mode));
+}
+
 /* An event of a beginning. The name is kept, to tell the end by: when a backend drains its name is
  * another, and when it is gone it has none. */
 static void
@@ -132,6 +142,7 @@ event_for_begin(struct event *event, const struct view *view, enum event_kind ki
 		past->name = strdup(name);
 	}
 	event_begin(event, kind, priority, past->name != NULL ? past->name : name);
+	event_as_if(event, view);
 }
 
 /* An event of an end. */
@@ -141,6 +152,7 @@ event_for_end(struct event *event, const struct view *view, enum event_kind kind
 	const char *name = view->past->name;
 
 	event_begin(event, kind, EVENT_NOTICE, name != NULL ? name : "unknown");
+	event_as_if(event, view);
 }
 
 static void
@@ -368,6 +380,24 @@ mode_look(const struct view *view)
 	tell(view, &event);
 }
 
+static void
+protection_look(const struct view *view)
+{
+	const enum backend_mode mode = (enum backend_mode)view->slot->config.mode;
+	const enum backend_mode before = (enum backend_mode)view->past->mode;
+	char name[REGISTRY_NAME_BYTES];
+	struct event event;
+
+	if (mode == before)
+		return;
+	view->past->mode = (uint8_t)mode;
+	registry_name(view->registry, view->slot, name);
+	event_begin(&event, EVENT_PROTECTION, EVENT_NOTICE, name);
+	event_text(&event, "mode", backend_mode_name(mode));
+	event_text(&event, "before", backend_mode_name(before));
+	tell(view, &event);
+}
+
 /* The backend is gone: ends what is under way, and forgets whose SYNs its were. */
 static void
 slot_leave(const struct view *view)
@@ -434,6 +464,7 @@ slot_look(struct view *view)
 		view->deltas[i] = sum - past->sums[i];
 		past->sums[i] = sum;
 	}
+	protection_look(view);
 	mode_look(view);
 	sources_look(view);
 	flood_look(view);

@@ -51,6 +51,31 @@ registry_counters(const struct registry *registry, const struct slot *slot,
 	sum->wait_us -= baseline->wait_us;
 }
 
+static struct mode_counts
+mode_counts(const struct registry *registry, const struct slot *slot)
+{
+	struct backend_counters sum;
+
+	registry_counters(registry, slot, &sum);
+	return (struct mode_counts){
+			.cookies = sum.values[COUNTER_SyncookiesSent],
+			.overflows = sum.values[COUNTER_ListenOverflows],
+			.drops = sum.values[COUNTER_ListenDrops],
+	};
+}
+
+struct mode_counts
+registry_since_mode(const struct registry *registry, const struct slot *slot)
+{
+	const struct mode_counts now = mode_counts(registry, slot);
+
+	return (struct mode_counts){
+			.cookies = now.cookies - slot->at_mode.cookies,
+			.overflows = now.overflows - slot->at_mode.overflows,
+			.drops = now.drops - slot->at_mode.drops,
+	};
+}
+
 void
 registry_total(const struct registry *registry, struct backend_counters *sum)
 {
@@ -128,6 +153,7 @@ registry_take(struct registry *registry, struct slot *slot, const struct backend
 			.deadline = TICKS_NEVER};
 	slot->config.slot = index;
 	slot->config.incarnation = ++registry->incarnations;
+	slot->mode_generation = registry->generation + 1;
 	add_slot(registry, index, &slot->baseline);
 	if (registry->slots_used <= index)
 		registry->slots_used = index + 1u;
@@ -144,6 +170,10 @@ registry_keep(struct registry *registry, struct slot *slot, const struct backend
 	slot->config.slot = registry_slot(registry, slot);
 	slot->config.incarnation = before.incarnation;
 	memcpy(slot->config.earlier_wscale, before.earlier_wscale, sizeof(before.earlier_wscale));
+	if (config->mode != before.mode) {
+		slot->mode_generation = registry->generation + 1;
+		slot->at_mode = mode_counts(registry, slot);
+	}
 	if (slot->use == SLOT_SERVING)
 		return;
 	slot->use = SLOT_SERVING;

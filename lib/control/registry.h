@@ -28,6 +28,13 @@
 
 enum slot_use { SLOT_FREE, SLOT_SERVING, SLOT_DRAINING };
 
+/** What says most of a backend's queues. */
+struct mode_counts {
+	uint64_t cookies;   /**< SyncookiesSent */
+	uint64_t overflows; /**< ListenOverflows */
+	uint64_t drops;	    /**< ListenDrops */
+};
+
 struct slot {
 	enum slot_use use;
 	struct backend_config config; /**< as published last */
@@ -35,6 +42,8 @@ struct slot {
 	ticks_t deadline;	      /**< draining: when the rest is reset; TICKS_NEVER: never */
 	bool was_empty;		      /**< draining: the last tick found nothing left of it */
 	bool is_held;		      /**< free, but a worker may still see what was there */
+	uint64_t mode_generation;     /**< of the first snapshot with its mode */
+	struct mode_counts at_mode;   /**< when that was published */
 	struct backend_counters baseline; /**< sums over the workers when the slot was taken: what
 					     counts of this backend is above */
 };
@@ -141,6 +150,9 @@ void registry_name(const struct registry *registry, const struct slot *slot,
  * connections) as they are. */
 void registry_counters(const struct registry *registry, const struct slot *slot,
 		struct backend_counters *sum);
+
+/** Some of them since the backend has had its mode. */
+struct mode_counts registry_since_mode(const struct registry *registry, const struct slot *slot);
 
 /** Counters of all slots since start, those of removed backends included. */
 void registry_total(const struct registry *registry, struct backend_counters *sum);

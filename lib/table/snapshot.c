@@ -45,6 +45,18 @@ struct snapshot {
 	uint8_t *backends; /* CONFIG_STRIDE apart */
 };
 
+const char *
+backend_mode_name(enum backend_mode mode)
+{
+	static const char *const names[] = {
+			[MODE_PROTECT] = "protect",
+			[MODE_MONITOR] = "monitor",
+			[MODE_OFF] = "off",
+	};
+
+	return names[mode];
+}
+
 /* What finds a backend and answers its SYNs lies on one line. */
 #define CONFIG_STRIDE                                                                              \
 	((sizeof(struct backend_config) + CACHE_LINE_SIZE - 1) & ~(size_t)(CACHE_LINE_SIZE - 1))

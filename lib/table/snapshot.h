@@ -55,6 +55,9 @@ enum backend_mode {
 	MODE_OFF,     /**< everything passes */
 };
 
+/** The word for it, as in a configuration file. */
+const char *backend_mode_name(enum backend_mode mode);
+
 /** Effective settings of one backend: global values with the backend's overrides applied. */
 struct backend_config {
 	union ip_addr address;

@@ -222,9 +222,11 @@ function backendDraw(parent, row) {
   make("p", "quiet", who, `${row.local} · ${short(row.established)} established` +
     (wait?.count ? ` · wait ${short(wait.p50)} ms` : ""));
   if (row.state === "DRAIN") make("span", "tag", who, "draining");
+  if (row.protection === "monitor") make("span", "tag warning", who, "monitor: counted as if");
+  if (row.protection === "off") make("span", "tag warning", who, "off: not protected");
   const full = row.syn_recv >= row.syn_recv_max, cookies = row.mode === "cookie";
   meterDraw(box, "SYN queue", row.syn_recv, row.syn_recv_max, {name: `SYN queue of ${row.backend}`,
-    cookies, word: cookies ? "answers with cookies" : full ? "full" : ""});
+    cookies, word: cookies ? row.protection === "monitor" ? "would answer with cookies" : "answers with cookies" : full ? "full" : ""});
   meterDraw(box, "Accept ring", row.recv_q, row.send_q, {name: `Accept ring of ${row.backend}`, over, near: true,
     word: over ? "overflow" + (row.overflows > 0 ? ` ${short(row.overflows)}/s` : "") : row.recv_q > row.send_q ? "full" : ""});
   return over;

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Which backends are not protected, and what protection would have done. */
+#include "control/doctor_finding.h"
+
+/* Backends that get a line of their own. */
+#define NAMED_MAX 10
+
+static json_t *
+line_of(const struct registry *registry, const struct slot *slot)
+{
+	const unsigned long long generation = slot->mode_generation;
+	const struct mode_counts since = registry_since_mode(registry, slot);
+
+	if (slot->config.mode == MODE_OFF)
+		return json_sprintf("%s is not protected: its mode is off, since generation %llu.",
+				slot->config.name, generation);
+	return json_sprintf("%s is not protected: its mode is monitor, since generation %llu. "
+			    "Protected, it would have answered %llu SYNs with cookies, and "
+			    "dropped %llu SYNs and ACKs, %llu of them because of a full accept "
+			    "ring.",
+			slot->config.name, generation, (unsigned long long)since.cookies,
+			(unsigned long long)since.drops, (unsigned long long)since.overflows);
+}
+
+int
+doctor_modes(const struct registry *registry, json_t *lines)
+{
+	unsigned count = 0;
+	int failed = 0;
+
+	for (uint32_t i = 0; i < registry->slots_used; i++) {
+		const struct slot *slot = &registry->slots[i];
+
+		if (slot->use != SLOT_SERVING || slot->config.mode == MODE_PROTECT)
+			continue;
+		if (count++ < NAMED_MAX)
+			failed |= json_array_append_new(lines, line_of(registry, slot));
+	}
+	if (count > NAMED_MAX)
+		failed |= json_array_append_new(lines,
+				json_sprintf("%u more backends are not protected: their mode is "
+					     "monitor or off.",
+						count - NAMED_MAX));
+	return failed;
+}
