@@ -384,17 +384,15 @@ static void
 protection_look(const struct view *view)
 {
 	const enum backend_mode mode = (enum backend_mode)view->slot->config.mode;
-	const enum backend_mode before = (enum backend_mode)view->past->mode;
 	char name[REGISTRY_NAME_BYTES];
 	struct event event;
 
-	if (mode == before)
+	if (mode == (enum backend_mode)view->past->mode)
 		return;
 	view->past->mode = (uint8_t)mode;
 	registry_name(view->registry, view->slot, name);
 	event_begin(&event, EVENT_PROTECTION, EVENT_NOTICE, name);
 	event_text(&event, "mode", backend_mode_name(mode));
-	event_text(&event, "before", backend_mode_name(before));
 	tell(view, &event);
 }
 
