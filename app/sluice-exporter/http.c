@@ -217,7 +217,7 @@ http_open(struct http *http, const struct options *options, struct shelf *shelf)
 					options->listen_length) == 0 &&
 			listen(http->listener, BACKLOG) == 0)
 		return true;
-	tell("--listen: can't listen there: %s", strerror(errno));
+	say("--listen: can't listen there: %s", strerror(errno));
 	return false;
 }
 
@@ -236,7 +236,7 @@ http_start(struct http *http)
 		http->listener = -1; /* it closes it */
 		return true;
 	}
-	tell("can't start the HTTP server");
+	say("can't start the HTTP server");
 	return false;
 }
 

@@ -11,8 +11,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include <systemd/sd-daemon.h>
-
+#include "../sluice/notify.h"
+#include "../sluice/say.h"
 #include "http.h"
 #include "metrics.h"
 #include "options.h"
@@ -85,10 +85,10 @@ change_tell(struct exporter *exporter)
 	exporter->has_told = true;
 	exporter->was_answering = is_answering;
 	if (is_answering)
-		tell("%s: the appliance answers", exporter->options.socket);
+		say("%s: the appliance answers", exporter->options.socket);
 	else
-		tell("%s", problem);
-	sd_notifyf(0, "READY=1\nSTATUS=%s", is_answering ? "the appliance answers" : problem);
+		say("%s", problem);
+	notify_ready(is_answering ? "the appliance answers" : problem);
 }
 
 /* One look; false for a stop. How long it took goes into *took_ms. */
@@ -113,6 +113,7 @@ look(struct exporter *exporter, int64_t *took_ms)
 	}
 	exporter->samples++;
 	change_tell(exporter);
+	notify_again();
 	shelve(exporter);
 	*took_ms = exporter->status.is_answering ? sample_clock_ms() - began : 0;
 	return true;
@@ -164,7 +165,7 @@ serve(struct exporter *exporter)
 {
 	exporter->signals = signals_open();
 	if (exporter->signals < 0) {
-		tell("can't wait for signals: %s", strerror(errno));
+		say("can't wait for signals: %s", strerror(errno));
 		return EXIT_CODE_ENVIRONMENT;
 	}
 	if (!http_open(&exporter->http, &exporter->options, &exporter->shelf) ||
@@ -174,7 +175,7 @@ serve(struct exporter *exporter)
 	connection_init(&exporter->connection, exporter->options.socket, TIMEOUT_MS);
 	exporter->connection.wake_fd = exporter->signals;
 	run(exporter);
-	sd_notify(0, "STOPPING=1");
+	notify_stopping();
 	connection_close(&exporter->connection);
 	return EXIT_CODE_OK;
 }
@@ -185,6 +186,7 @@ main(int argc, char **argv)
 	struct exporter exporter = {.http = {.listener = -1}};
 	enum exit_code code;
 
+	say_as("sluice-exporter");
 	if (!options_read(&exporter.options, argc, argv, &code))
 		return (int)code;
 	shelf_init(&exporter.shelf);

@@ -110,7 +110,7 @@ option_take(struct options *options, int option, enum exit_code *code)
 	case 'l':
 		if (options_read_address(options, optarg))
 			return true;
-		tell("--listen %s: takes ADDRESS:PORT, such as 127.0.0.1:9797 or [::1]:9797",
+		say("--listen %s: takes ADDRESS:PORT, such as 127.0.0.1:9797 or [::1]:9797",
 				optarg);
 		return false;
 	case 'u':
@@ -122,7 +122,7 @@ option_take(struct options *options, int option, enum exit_code *code)
 	case 'b':
 		if (backends_read(options, optarg))
 			return true;
-		tell("--backends-max %s: takes a number from 1 to %d", optarg, BACKENDS_MAX);
+		say("--backends-max %s: takes a number from 1 to %d", optarg, BACKENDS_MAX);
 		return false;
 	case 'h':
 		fputs(usage, stdout);
@@ -133,7 +133,7 @@ option_take(struct options *options, int option, enum exit_code *code)
 		*code = EXIT_CODE_OK;
 		return false;
 	default:
-		tell("try: sluice-exporter --help"); /* what is wrong was said by getopt_long() */
+		say("try: sluice-exporter --help"); /* what is wrong was said by getopt_long() */
 		return false;
 	}
 }
@@ -161,7 +161,7 @@ options_read(struct options *options, int argc, char **argv, enum exit_code *cod
 	}
 	if (optind == argc)
 		return true;
-	tell("unexpected \"%s\"; try: sluice-exporter --help", argv[optind]);
+	say("unexpected \"%s\"; try: sluice-exporter --help", argv[optind]);
 	*code = EXIT_CODE_INPUT;
 	return false;
 }

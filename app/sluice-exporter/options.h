@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
-#include "tell.h"
+#include "../sluice/say.h"
 
 struct options {
 	const char *socket; /**< the appliance's socket that only reads */

@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "tell.h"
+#include "../sluice/say.h"
 
 static const struct passwd *
 user_find(const char *name)
@@ -30,20 +30,20 @@ user_become(const char *user_name, const char *group_name)
 	gid_t gid;
 
 	if (user == NULL || user->pw_uid == 0) {
-		tell("--user %s: %s", user_name != NULL ? user_name : "nobody",
+		say("--user %s: %s", user_name != NULL ? user_name : "nobody",
 				user == NULL ? "there is no such user"
 					     : "is root; name one without rights");
 		return false;
 	}
 	if (group_name != NULL && group == NULL) {
-		tell("--group %s: there is no such group", group_name);
+		say("--group %s: there is no such group", group_name);
 		return false;
 	}
 	gid = group != NULL ? group->gr_gid : user->pw_gid;
 	if (initgroups(user->pw_name, gid) == 0 && setresgid(gid, gid, gid) == 0 &&
 			setresuid(user->pw_uid, user->pw_uid, user->pw_uid) == 0 && setuid(0) != 0)
 		return true;
-	tell("can't become user %s: %s", user->pw_name, strerror(errno));
+	say("can't become user %s: %s", user->pw_name, strerror(errno));
 	return false;
 }
 
@@ -55,7 +55,7 @@ privileges_drop(const char *user, const char *group)
 	const bool is_root = geteuid() == 0;
 
 	if (!is_root && (user != NULL || group != NULL)) {
-		tell("--user and --group are for a start as root");
+		say("--user and --group are for a start as root");
 		return false;
 	}
 	for (unsigned long i = 0; is_root && prctl(PR_CAPBSET_READ, i, 0, 0, 0) >= 0; i++)
@@ -65,6 +65,6 @@ privileges_drop(const char *user, const char *group)
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	if (syscall(SYS_capset, &header, none) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
 		return true;
-	tell("can't give up capabilities: %s", strerror(errno));
+	say("can't give up capabilities: %s", strerror(errno));
 	return false;
 }

@@ -298,6 +298,7 @@ watch_workers(struct control *control)
 	const ticks_t limit = control->registry.config->watchdog_s * TICKS_PER_S;
 	const bool all_work = workers_watch(control->workers, limit);
 
+	notify_again();
 	if (all_work && control->alive_interval_ms > 0)
 		notify_alive();
 	if (all_work == control->all_work)

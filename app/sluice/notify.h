@@ -2,7 +2,8 @@
 /*
  * What the service manager is told (sd_notify(3), systemd.service(5)): that all ports run, that a
  * reload or the stop is under way, how things are, and that it is alive. Does nothing when no
- * manager asks by NOTIFY_SOCKET. Control thread only.
+ * manager asks by NOTIFY_SOCKET. Never waits for the manager: what that does not take is said again
+ * by the next call. One thread only.
  */
 #ifndef SLUICE_APP_NOTIFY_H
 #define SLUICE_APP_NOTIFY_H
@@ -25,7 +26,10 @@ void notify_stopping(void);
  * manager waits for it (WatchdogSec=). 0: it does not wait. */
 uint64_t notify_alive_interval_ms(void);
 
-/** Every worker makes progress, and so does this thread. */
+/** Says again what the manager did not take, if anything; call it a few times a second. */
+void notify_again(void);
+
+/** Every worker makes progress, and so does this thread. Not said again. */
 void notify_alive(void);
 
 #endif

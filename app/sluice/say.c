@@ -17,6 +17,7 @@
 #define WAIT_MS 20
 #define LINE_BYTES 1024 /* below PIPE_BUF: a pipe that poll() calls writable takes it at once */
 
+static const char *speaker = "sluice";
 static unsigned lines_lost;
 static bool is_torn; /* the last line written was cut off */
 
@@ -43,8 +44,8 @@ gap_tell(void)
 
 	if (lines_lost == 0)
 		return true;
-	snprintf(line, sizeof(line), "%ssluice: %u lines of log could not be written here\n",
-			is_torn ? "\n" : "", lines_lost);
+	snprintf(line, sizeof(line), "%s%s: %u lines of log could not be written here\n",
+			is_torn ? "\n" : "", speaker, lines_lost);
 	if (!line_write(line))
 		return false;
 	lines_lost = 0;
@@ -53,10 +54,16 @@ gap_tell(void)
 }
 
 void
+say_as(const char *name)
+{
+	speaker = name;
+}
+
+void
 say(const char *format, ...)
 {
-	char line[LINE_BYTES] = "sluice: ";
-	const size_t prefix = strlen(line);
+	char line[LINE_BYTES];
+	const size_t prefix = (size_t)snprintf(line, sizeof(line), "%s: ", speaker);
 	va_list arguments;
 
 	va_start(arguments, format);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The appliance's voice to its operator: whole lines on standard error, and how it ends. No
- * packet can cause a line; only start, stop and the control thread speak.
+ * A program's voice to its operator: whole lines on standard error, and how it ends. No packet and
+ * no caller can cause a line; only start, stop and the one thread that controls the rest speak.
  */
 #ifndef SLUICE_APP_SAY_H
 #define SLUICE_APP_SAY_H
@@ -13,7 +13,11 @@ enum exit_code {
 	EXIT_CODE_INPUT,       /**< wrong command line or configuration; nothing was started */
 };
 
-/** Writes "sluice: " and one line. */
+/** Who speaks; "sluice" unless this is called first. The name lives as long as the process. */
+void say_as(const char *name);
+
+/** Writes who speaks and one line. Waits for a reader some 20 ms at most; then the line is lost,
+ * and the next one that is written says so. */
 __attribute__((format(printf, 1, 2))) void say(const char *format, ...);
 
 #endif
