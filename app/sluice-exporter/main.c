@@ -119,21 +119,24 @@ look(struct exporter *exporter, int64_t *took_ms)
 	return true;
 }
 
-/* Until a stop. */
+/* Until a stop. One look that took long, for whatever paused the appliance, is no reason to rest;
+ * two in a row are. */
 static void
 run(struct exporter *exporter)
 {
-	int64_t next_ms = sample_clock_ms();
+	int64_t next_ms = sample_clock_ms(), before_ms = INT64_MAX;
 
 	for (;;) {
 		struct pollfd stop = {.fd = exporter->signals, .events = POLLIN};
-		int64_t took_ms, wait_ms;
+		int64_t took_ms, rest_ms, wait_ms;
 
 		if (!look(exporter, &took_ms))
 			return;
+		rest_ms = sample_rest_ms(took_ms < before_ms ? took_ms : before_ms);
+		before_ms = took_ms;
 		next_ms += SAMPLE_INTERVAL_MS;
-		if (next_ms < sample_clock_ms() + sample_rest_ms(took_ms))
-			next_ms = sample_clock_ms() + sample_rest_ms(took_ms);
+		if (next_ms < sample_clock_ms() + rest_ms)
+			next_ms = sample_clock_ms() + rest_ms;
 		while ((wait_ms = next_ms - sample_clock_ms()) > 0) {
 			if (poll(&stop, 1,
 					    wait_ms > SAMPLE_INTERVAL_MS ? SAMPLE_INTERVAL_MS

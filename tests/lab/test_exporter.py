@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import signal
 import socket
 import time
 
@@ -12,6 +13,7 @@ from browser import Browser
 from lab import BUILD, DRIVERS, REPOSITORY, WEB_PORT, expect, expect_equal, run, wait_until
 from parity import BACKEND, Clients
 from registry import lab_test
+from test_faults import frozen
 from test_overflow import DROP_SYNS
 
 FAMILY = socket.AF_INET
@@ -114,6 +116,7 @@ def status_page(lab):
     pictures(browser, "flood")
     for end in clients.ends:
       end.close()
+    grows_old(lab, sluice, exporter, browser)
     sluice.stop()
     wait_until(lambda: state() == "disconnected", 5, "the page says that the appliance is gone")
     pictures(browser, "stopped")
@@ -122,6 +125,28 @@ def status_page(lab):
     expect_equal(browser.messages, [], "what the page wrote to its console")
     exporter.end()
     wait_until(lambda: state() == "unreachable", 5, "the page says that the exporter is gone")
+
+
+def grows_old(lab, sluice, exporter, browser):
+  """What is shown while nothing new comes, and that it goes on: an exporter that hangs over its question,
+  and an appliance that stands still."""
+  def shown():
+    return browser.evaluate("[document.body.dataset.state, document.getElementById('notice').textContent,"
+      " document.title, document.querySelectorAll('.backend').length]")
+
+  with frozen(lab, exporter.popen.pid):  # its first thread is the one that asks
+    wait_until(lambda: shown()[0] == "stale", 10, "the page is stale")
+    state, notice, title, backends = shown()
+    expect((state, title) == ("stale", "stale – Sluice") and re.match(r"Nothing new for \d+ s", notice) and backends,
+      f"a stale page: {shown()}")
+  wait_until(lambda: shown()[:2] == ["live", ""], 10, "the page is live again")
+  sluice.process.signal(signal.SIGSTOP)
+  try:
+    wait_until(lambda: shown()[0] == "disconnected", 10, "the page says that nobody answers")
+    expect("no answer within 3 s" in shown()[1], f"what it says: {shown()}")
+  finally:
+    sluice.process.signal(signal.SIGCONT)
+  wait_until(lambda: shown()[:2] == ["live", ""], 10, "the page is live after a pause")
 
 
 def start_prometheus(lab):
