@@ -3,6 +3,7 @@
 
 Carries frames, with their VLAN tags, between two packet sockets, in order: those of the first socket
 are on their way inwards (to Sluice's client port, or from the server), those of the second outwards.
+As a program, relay.py MS DEVICE DEVICE, it delays all that passes between two devices, until it is ended.
 It can delay all of them, lose, double and reorder some by a seeded draw, and let connection requests pass only one at
 a time, which makes a slow backend out of a fast one.
 """
@@ -14,6 +15,7 @@ import random
 import select
 import socket
 import struct
+import sys
 import threading
 import time
 
@@ -31,6 +33,8 @@ POLL_S = 0.05
 SOL_PACKET = 263
 PACKET_AUXDATA = 8
 AUXDATA = struct.Struct("IIIHHHH")  # status, len, snaplen, mac, net, vlan_tci, vlan_tpid
+PACKET_IGNORE_OUTGOING = 23
+ETH_P_ALL = 3
 STATUS_VLAN_VALID, STATUS_VLAN_TPID_VALID = 1 << 4, 1 << 6
 
 
@@ -182,3 +186,19 @@ class Relay:
   def close(self):
     self.stopped = True
     self.thread.join()
+
+
+def main(delay_ms, *devices):
+  """Between two devices of the namespace it is started in."""
+  sockets = []
+  for device in devices:
+    sockets.append(socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL)))
+    sockets[-1].setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
+    sockets[-1].bind((device, ETH_P_ALL))
+  relay = Relay(sockets)
+  relay.delay_s = float(delay_ms) / 1e3
+  relay.thread.join()
+
+
+if __name__ == "__main__":
+  main(*sys.argv[1:])
