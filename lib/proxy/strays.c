@@ -166,13 +166,15 @@ stray_take(struct worker *w, const struct task *task, enum reason dropped)
 {
 	struct pkt *pkt = task->pkt;
 
-	if (UNLIKELY(task->config->mode != MODE_PROTECT))
-		return bypass_reason(task->config);
-	if (task->config->stray == STRAY_DROP)
+	const bool is_protected = task->config->mode == MODE_PROTECT;
+
+	if (is_protected && task->config->stray == STRAY_DROP)
 		return dropped;
 	/* A half-open client's, or forged in its name: its handshake goes on. */
 	if (syn_queue_find(&w->syns, pkt->hash, &pkt->tuple) != SYN_QUEUE_NONE)
 		return dropped;
+	if (UNLIKELY(!is_protected))
+		return bypass_reason(task->config);
 	if (task->config->stray == STRAY_PASS)
 		return stray_pass(w, task, dropped);
 	return pkt->flags & TCP_RST ? dropped : stray_reset(w, pkt);

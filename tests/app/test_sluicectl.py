@@ -52,7 +52,13 @@ LISTEN       0        5  [fd00::2]:443       web-six         0   129  queue     
       ({**WEB, "backend": "web~3", "state": "DRAIN", "drain_left_s": 90}, "DRAIN ",
         "web~3 (1 min 30 s left): removed from the configuration; takes no new connections, "
         "old ones go on"),
-      # 9: A in the accept queue: one more fits
+      # 9: monitored: what is said of it is as if
+      ({**WEB, "protection": "monitor"}, " 40 129 monitor ",
+        "web: mode is monitor; everything passes, and all this is counted as if it were protected"),
+      # 10: off: nothing else is said
+      ({**WEB, "tcp_syncookies": 2, "protection": "off"}, " 40 129 off ",
+        "web: mode is off; everything passes, and nothing is counted"),
+      # 11: A in the accept queue: one more fits
       ({**WEB, "recv_q": 5}, " 5 5 ", None),
     ]
     appliance = self.appliance()

@@ -139,6 +139,42 @@ is_untouched(const struct fuzz_world *w, enum reason reason)
 	}
 }
 
+/* Passes because its backend is not protected; the end hears of it, from the other end itself. */
+static bool
+is_open(const struct fuzz_world *w, enum reason reason)
+{
+	if (reason < REASON_pass_off || reason > REASON_monitor_passed)
+		return false;
+	ENSURE(w->may_be_open);
+	return true;
+}
+
+/* It is as it came; but one that Sluice had a part in as it came may have had its checksum
+ * completed. */
+static void
+check_open(struct fuzz_world *w, const struct waiting *waiting, const struct arrival *arrival,
+		struct whole *whole)
+{
+	const struct passage *passage = &waiting->passage;
+	struct whole came = {.length = arrival->length};
+	struct packet packet;
+	int flow;
+
+	memcpy(came.bytes, arrival->bytes, arrival->length);
+	ENSURE(whole->length == came.length);
+	if (memcmp(whole->bytes, came.bytes, came.length) != 0) {
+		ENSURE(passage->csum == PKT_CSUM_PARTIAL);
+		packet_fix_checksums(came.bytes, came.length);
+		ENSURE(memcmp(whole->bytes, came.bytes, came.length) == 0);
+	}
+	if (passage->is_lost || !packet_read(&packet, whole->bytes, whole->length))
+		return;
+	flow = flow_of(&packet, passage->from);
+	if (flow >= 0)
+		flow_note_heard(&w->flows[flow], side_other(passage->from), &packet, whole->bytes,
+				whole->length);
+}
+
 /* No answer to who has proved nothing is longer than what it answers, or it is paid for. */
 static void
 check_answer(const struct fuzz_world *w, const struct arrival *arrival, const struct pkt *pkt)
@@ -189,6 +225,11 @@ fuzz_world_left(struct fuzz_world *w, const struct waiting *waiting, const struc
 		whole_make(&whole, arrival, pkt, false);
 		ENSURE(whole.length == arrival->length &&
 				memcmp(whole.bytes, arrival->bytes, whole.length) == 0);
+		return;
+	}
+	if (is_open(w, reason)) {
+		whole_make(&whole, arrival, pkt, false);
+		check_open(w, waiting, arrival, &whole);
 		return;
 	}
 	if (reason == REASON_icmp_translated) {

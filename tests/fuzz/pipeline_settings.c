@@ -125,6 +125,8 @@ settings_reload_more(struct fuzz_world *w, struct script *script, unsigned slot)
 	set_exempt(backend, flags >> 2 & 3);
 	w->may_be_exempt |= backend->exempt_count > 0;
 	backend->profile = flags >> 4 & 1 ? PROFILE_PROBE : PROFILE_LEARN;
+	backend->mode = (flags >> 5 & 3) % 3;
+	w->may_be_open |= backend->mode != MODE_PROTECT;
 	set_probe(&w->probe, probe);
 	publish(w, slot % BACKENDS);
 }

@@ -127,8 +127,9 @@ check_tables(const struct fuzz_world *w)
 	for (unsigned slot = 0; slot < BACKENDS; slot++) {
 		const struct backend_shared *shared = &w->shared[slot];
 
-		ENSURE(shared->accept <= WORKERS * CONNECTIONS);
-		ENSURE(shared->syn <= WORKERS * w->syn_entries && shared->young <= shared->syn);
+		ENSURE(shared->accept <= WORKERS * (CONNECTIONS + MONITOR_CLIENTS));
+		ENSURE(shared->syn <= WORKERS * (w->syn_entries + MONITOR_CLIENTS) &&
+				shared->young <= shared->syn);
 	}
 	ENSURE(w->free_count + held + w->burst.count == FRAMES);
 }
@@ -353,8 +354,8 @@ lane_start(struct fuzz_world *w, struct lane *lane, const struct sluice_limits *
 	ENSURE(lane->worker != NULL);
 }
 
-static const struct sluice_limits most = {
-		CONNECTIONS, CONNECTIONS, BACKENDS, SYN_ENTRIES_MAX, EARLY_PACKETS};
+static const struct sluice_limits most = {CONNECTIONS, CONNECTIONS, BACKENDS, SYN_ENTRIES_MAX,
+		EARLY_PACKETS, MONITOR_CLIENTS};
 
 void
 fuzz_world_start(struct fuzz_world *w)
@@ -394,7 +395,7 @@ fuzz_world_begin(struct fuzz_world *w, uint32_t syn_entries)
 	w->probe_syn_length = 0;
 	memset(w->flows, 0, sizeof(w->flows));
 	w->strays_may_pass = w->is_out_of_buffers = w->has_foreign_cookies = false;
-	w->may_be_exempt = false;
+	w->may_be_exempt = w->may_be_open = false;
 	w->egress = egress_rates_default();
 	w->probe = (struct probe_config){.vlan = 0};
 	w->cookies = cookie_plan_make(&(struct siphash_key){1, 2});

@@ -26,6 +26,7 @@ enum {
 	CONNECTIONS = 16,
 	SYN_ENTRIES_MAX = 128,
 	EARLY_PACKETS = 8,
+	MONITOR_CLIENTS = 64,
 	FRAMES = BURST_MAX + WORKERS * EARLY_PACKETS + 8,
 };
 
@@ -81,6 +82,7 @@ struct fuzz_world {
 	bool strays_may_pass; /* or might have passed: then not only proved clients have connections
 			       */
 	bool may_be_exempt;   /* a source is, or was */
+	bool may_be_open;     /* a backend is not protected, or was not */
 	struct hops hops;
 	struct syn_samples samples;		/* of both workers, which one thread runs */
 	uint8_t probe_syn[PKT_BUILD_BYTES_MAX]; /* the latest probe */

@@ -236,7 +236,27 @@ test_proof_in_a_burst(void **state)
 	}
 }
 
-/* 6. Once no cookie can be out there, an ACK passes whatever it says; and before, that of a flow
+/* 6. Its data may overtake its proof: the server, which knows nothing of it, does not hear it. */
+static void
+test_data_before_proof(void **state)
+{
+	(void)state;
+	for (unsigned m = 0; m < ARRAY_COUNT(open_modes); m++) {
+		struct world *w = world_in(MODE_PROTECT);
+		struct flow_script f = flow_script_default(4, 40000);
+		struct packet p;
+
+		flow_send_syn(w, &f);
+		set_mode(w, open_modes[m]);
+		p = flow_client(&f, PACKET_ACK, f.client_isn + 1000, f.iss + 1);
+		assert_int_equal(world_send(w, SIDE_CLIENT, &p).verdict, VERDICT_DROP);
+		p = flow_ack(&f);
+		assert_int_equal(sends(w, SIDE_CLIENT, &p), REASON_ack_connecting);
+		world_free(w);
+	}
+}
+
+/* 7. Once no cookie can be out there, an ACK passes whatever it says; and before, that of a flow
  * which the backend was heard from by. */
 static void
 test_cookies_end(void **state)
@@ -262,7 +282,7 @@ test_cookies_end(void **state)
 	}
 }
 
-/* 7. Another SYN of a half-open client's tuple gets the backend; the one before keeps its cookie.
+/* 8. Another SYN of a half-open client's tuple gets the backend; the one before keeps its cookie.
  */
 static void
 test_other_syn(void **state)
@@ -285,7 +305,7 @@ test_other_syn(void **state)
 	}
 }
 
-/* 8. A half-open client's reset ends its entry; any other passes. */
+/* 9. A half-open client's reset ends its entry; any other passes. */
 static void
 test_resets(void **state)
 {
@@ -308,8 +328,8 @@ test_resets(void **state)
 	}
 }
 
-/* 9. Switched on: connections that stood are strays, and `stray` pass takes them over; new ones are
- * proved. */
+/* 10. Switched on: connections that stood are strays, and `stray` pass takes them over; new ones
+ * are proved. */
 static void
 test_switched_on(void **state)
 {
@@ -361,7 +381,7 @@ icmp_write(uint8_t frame[FRAME_MAX])
 	return length;
 }
 
-/* 10. An ICMP error about what passes passes. */
+/* 11. An ICMP error about what passes passes. */
 static void
 test_icmp_error(void **state)
 {
@@ -381,7 +401,7 @@ test_icmp_error(void **state)
 	}
 }
 
-/* 11. A fragment passes if none of the backends with the address is protected; else as those that
+/* 12. A fragment passes if none of the backends with the address is protected; else as those that
  * are say. Slots 0 and 2 are one address. */
 static void
 test_fragments(void **state)
@@ -416,7 +436,7 @@ test_fragments(void **state)
 	}
 }
 
-/* 12. A backend that is removed: what Sluice began ends as ever, the rest passes; nothing counts.
+/* 13. A backend that is removed: what Sluice began ends as ever, the rest passes; nothing counts.
  */
 static void
 test_draining(void **state)
@@ -441,7 +461,7 @@ test_draining(void **state)
 	}
 }
 
-/* 13. Probes go on in monitor mode, and their answers are ours, but no other's; with off there are
+/* 14. Probes go on in monitor mode, and their answers are ours, but no other's; with off there are
  * none. */
 static void
 test_probes(void **state)
@@ -483,6 +503,7 @@ main(void)
 			cmocka_unit_test(test_connections_go_on),
 			cmocka_unit_test(test_answered_are_let_in),
 			cmocka_unit_test(test_proof_in_a_burst),
+			cmocka_unit_test(test_data_before_proof),
 			cmocka_unit_test(test_cookies_end),
 			cmocka_unit_test(test_other_syn),
 			cmocka_unit_test(test_resets),
