@@ -27,7 +27,7 @@ SECONDS_MAX = 30
 COUNTERS = {"SyncookiesSent": 1000, "PassiveOpens": 200, "Established": 190, "ListenDrops": 7,
   "ListenOverflows": 7, "TCPReqQFullDrop": 0, "CurrEstab": 12}
 
-WEB = {"backend": "web", "state": "LISTEN", "local": "10.0.0.2:80", "recv_q": 3, "send_q": 5,
+WEB = {"backend": "web", "state": "LISTEN", "protection": "protect", "local": "10.0.0.2:80", "recv_q": 3, "send_q": 5,
   "syn_recv": 40, "syn_recv_max": 129, "syn_recv_unproven_max": 129, "young": 30, "mode": "queue",
   "tcp_syncookies": 1, "established": 12, "connections": 15, "drain_left_s": None,
   "waiting_ms": {"p50": 1, "p99": 9, "mean": 2, "count": 200}}

@@ -109,6 +109,7 @@ class ExporterTest(ExporterCase):
         ('sluice_backend_accept_ring{backend="web"}', 3),
         ('sluice_backend_accept_ring_limit{backend="web"}', 5),
         ('sluice_backend_syn_queue{backend="web"}', 40),
+        ('sluice_backend_mode{backend="web",mode="protect"}', 1),
         ('sluice_backend_listen_overflows_total{backend="web"}', COUNTERS["ListenOverflows"]),
         ('sluice_packets_total{reason="syn_cookie_sent",verdict="reply"}', 1000),
         ('sluice_packets_total{reason="syn_accept_full",verdict="drop"}', 7),
