@@ -77,7 +77,7 @@ def install(lab, root, debs, machine):
     else:
       expect(machine.json("stats")["total"]["PassiveOpens"] > 0, "nobody was proved")
     old.goes_on()
-  expect_equal(number, 3, "blocks of commands")
+  expect_equal(number, 4, "blocks of commands")
 
 
 def upgrade(lab, machine):
