@@ -95,11 +95,12 @@ change_tell(struct exporter *exporter)
 static bool
 look(struct exporter *exporter, int64_t *took_ms)
 {
+	const struct sample_scope scope = {exporter->options.backends_max, STATUS_BACKENDS_MAX};
 	const int64_t began = sample_clock_ms();
 	struct sample sample;
 	char problem[512] = "";
 
-	switch (sample_take(&sample, &exporter->connection, problem, sizeof(problem))) {
+	switch (sample_take(&sample, &exporter->connection, scope, problem, sizeof(problem))) {
 	case SAMPLE_TAKEN:
 		status_add(&exporter->status, &sample);
 		break;

@@ -403,11 +403,11 @@ backends_write(struct families *families, const struct sample *sample,
 	json_array_foreach(sample->ss, i, row) with_series += row_label(row, i, own, &label);
 	single(families, "sluice_backends", FAMILY_GAUGE, NULL,
 			"backends there are, those that drain included",
-			(double)json_array_size(sample->ss));
+			(double)sample_backends(sample));
 	single(families, "sluice_backends_without_series", FAMILY_GAUGE, NULL,
 			"those of them without series of their own: they drain, or are more than "
 			"--backends-max",
-			(double)(json_array_size(sample->ss) - with_series));
+			(double)(sample_backends(sample) - with_series));
 	rows_write(families, sample->ss, own);
 	waits_write(families, sample->ss, own);
 	json_object_foreach(json_object_get(sample->stats, "total"), name, value)

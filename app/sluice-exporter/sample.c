@@ -40,9 +40,9 @@ ask(struct connection *connection, const char *command, char type, json_t **resu
 		size_t problem_size)
 {
 	struct connection_reply reply;
-	char line[64];
+	char line[128];
 	const int length = snprintf(
-			line, sizeof(line), "{\"version\": 1, \"command\": \"%s\"}\n", command);
+			line, sizeof(line), "{\"version\": 1, \"command\": %s}\n", command);
 
 	switch (connection_ask(connection, line, (size_t)length, &reply)) {
 	case CONNECTION_OK:
@@ -58,22 +58,46 @@ ask(struct connection *connection, const char *command, char type, json_t **resu
 	}
 }
 
+/* The rows' counters, where the rates look for them. */
+static void
+backends_fill(struct sample *sample)
+{
+	json_t *backends, *row;
+	size_t i;
+
+	if (json_object_get(sample->stats, "backends") != NULL)
+		return;
+	backends = json_object();
+	json_array_foreach(sample->ss, i, row)
+	{
+		const char *name = json_string_value(json_object_get(row, "backend"));
+
+		if (name != NULL)
+			json_object_set(backends, name, json_object_get(row, "counters"));
+		json_object_del(row, "counters");
+	}
+	json_object_set_new(sample->stats, "backends", backends);
+}
+
 enum sample_outcome
-sample_take(struct sample *sample, struct connection *connection, char *problem,
-		size_t problem_size)
+sample_take(struct sample *sample, struct connection *connection, struct sample_scope scope,
+		char *problem, size_t problem_size)
 {
 	const int64_t began = sample_clock_ms();
+	char ss[96];
 	struct {
 		const char *command;
 		char type;
 		json_t **result;
 	} const wanted[] = {
-			{"ping", '{', &sample->ping},
-			{"ss", '[', &sample->ss},
-			{"doctor", '{', &sample->doctor},
-			{"stats", '{', &sample->stats},
+			{"\"ping\"", '{', &sample->ping},
+			{ss, '[', &sample->ss},
+			{"\"doctor\"", '{', &sample->doctor},
+			{"\"stats\", \"backends\": 0", '{', &sample->stats},
 	};
 
+	snprintf(ss, sizeof(ss), "\"ss\", \"counters\": 1, \"first\": %u, \"fullest\": %u",
+			scope.first, scope.fullest);
 	*sample = (struct sample){.at_ms = began};
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
 		enum sample_outcome outcome = ask(connection, wanted[i].command, wanted[i].type,
@@ -84,9 +108,20 @@ sample_take(struct sample *sample, struct connection *connection, char *problem,
 			return outcome;
 		}
 	}
+	backends_fill(sample);
 	sample->at_ms = sample_clock_ms();
 	sample->took_ms = sample->at_ms - began;
 	return SAMPLE_TAKEN;
+}
+
+size_t
+sample_backends(const struct sample *sample)
+{
+	const json_t *count = json_object_get(sample->ping, "backends");
+
+	return json_is_integer(count) && json_integer_value(count) >= 0
+			       ? (size_t)json_integer_value(count)
+			       : json_array_size(sample->ss);
 }
 
 void

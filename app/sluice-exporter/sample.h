@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One look at the appliance: what it answers to four commands in a row (lib/control/README.md). */
+/* One look at the appliance: what it answers to four commands in a row (lib/control/README.md). Of
+ * tens of thousands of backends it asks only for those that are shown. */
 #ifndef SLUICE_EXPORTER_SAMPLE_H
 #define SLUICE_EXPORTER_SAMPLE_H
 
@@ -9,7 +10,12 @@
 
 #include "../sluicectl/connection.h"
 
-/** Results of the commands of these names. */
+/** Which backends a look asks for: the first ones, and the fullest of the others. */
+struct sample_scope {
+	unsigned first, fullest;
+};
+
+/** Results of the commands of these names. What stats has of backends is what ss has of them. */
 struct sample {
 	json_t *ping, *ss, *stats,
 			*doctor; /**< all owned, or all NULL; see sample_keep_counters() */
@@ -24,8 +30,11 @@ enum sample_outcome {
 };
 
 /** Asks the appliance. The sample is to be given to sample_free() in any case. */
-enum sample_outcome sample_take(struct sample *sample, struct connection *connection, char *problem,
-		size_t problem_size);
+enum sample_outcome sample_take(struct sample *sample, struct connection *connection,
+		struct sample_scope scope, char *problem, size_t problem_size);
+
+/** How many backends the appliance has, those included that the sample is not about. */
+size_t sample_backends(const struct sample *sample);
 
 void sample_free(struct sample *sample);
 

@@ -172,6 +172,7 @@ known_add(const struct status *status, json_t *text)
 	const struct sample *now = &status->now, *before = &status->before;
 	const double seconds = seconds_between(status);
 	const json_t *reload = json_object_get(now->ping, "last_reload");
+	json_t *backends;
 
 	json_object_set_new(text, "appliance", appliance_json(now));
 	json_object_set_new(text, "last_reload",
@@ -183,10 +184,10 @@ known_add(const struct status *status, json_t *text)
 	json_object_set_new(text, "ports",
 			status_ports(json_object_get(now->stats, "ports"),
 					json_object_get(before->stats, "ports"), seconds));
-	json_object_set_new(text, "backends",
-			status_backends(now->ss, json_object_get(now->stats, "backends"),
-					json_object_get(before->stats, "backends"), seconds,
-					STATUS_BACKENDS_MAX));
+	backends = status_backends(now->ss, json_object_get(now->stats, "backends"),
+			json_object_get(before->stats, "backends"), seconds, STATUS_BACKENDS_MAX);
+	json_object_set_new(backends, "total", json_integer((json_int_t)sample_backends(now)));
+	json_object_set_new(text, "backends", backends);
 	json_object_set_new(text, "established",
 			json_integer(count_at(json_object_get(now->stats, "total"), "CurrEstab")));
 }

@@ -26,14 +26,15 @@ static const struct command {
 	const char *keys[KEYS_MAX]; /* besides version and command; ended by NULL */
 } commands[] = {
 		{"ping", command_ping, COMMAND_READS, {NULL}},
-		{"ss", command_ss, COMMAND_READS, {"backend", NULL}},
+		{"ss", command_ss, COMMAND_READS,
+				{"backend", "first", "fullest", "counters", NULL}},
 		{"syn-recv", command_syn_recv, COMMAND_READS,
 				{"backend", "client", "state", "limit", "cursor", NULL}},
 		{"established", command_established, COMMAND_READS,
 				{"backend", "client", "state", "limit", "cursor", NULL}},
 		{"profile", command_profile, COMMAND_READS, {"backend", "limit", "cursor", NULL}},
 		{"netstat", command_netstat, COMMAND_READS, {"backend", NULL}},
-		{"stats", command_stats, COMMAND_READS, {NULL}},
+		{"stats", command_stats, COMMAND_READS, {"backends", NULL}},
 		{"explain", command_explain, COMMAND_READS, {"client", "backend", "vlan", NULL}},
 		{"doctor", command_doctor, COMMAND_READS, {NULL}},
 		{"set", command_set, COMMAND_ACTS, {"backend", "key", "value", NULL}},

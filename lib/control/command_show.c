@@ -6,6 +6,7 @@
 #include "control/command_request.h"
 #include "control/command_text.h"
 #include "control/doctor.h"
+#include "control/selection.h"
 #include "table/queue_rules.h"
 
 static json_t *
@@ -19,15 +20,27 @@ reload_json(const struct reload_outcome *outcome, ticks_t now)
 			plain_json(outcome->first_error, strlen(outcome->first_error)));
 }
 
+/* Those that drain included. */
+static json_int_t
+backends_count(const struct registry *registry)
+{
+	json_int_t count = 0;
+
+	for (uint32_t i = 0; i < registry->slots_used; i++)
+		count += registry->slots[i].use != SLOT_FREE;
+	return count;
+}
+
 json_t *
 command_ping(struct request *request)
 {
 	const struct registry *registry = request->env->registry;
 	ticks_t began = history_began(request->env->history);
 
-	return json_pack("{s:i, s:s, s:I, s:I, s:I, s:o, s:o}", "pid", (int)getpid(), "sluice",
-			SLUICE_VERSION, "generation", (json_int_t)registry->generation,
-			"config_generation", (json_int_t)registry->config_generation, "uptime_s",
+	return json_pack("{s:i, s:s, s:I, s:I, s:I, s:I, s:o, s:o}", "pid", (int)getpid(), "sluice",
+			SLUICE_VERSION, "backends", backends_count(registry), "generation",
+			(json_int_t)registry->generation, "config_generation",
+			(json_int_t)registry->config_generation, "uptime_s",
 			(json_int_t)(began != 0 ? (request->now - began) / TICKS_PER_S : 0),
 			"config", plain_json(registry->path, strlen(registry->path)), "last_reload",
 			reload_json(&registry->last_reload, request->now));
@@ -106,27 +119,47 @@ listener_json(const struct request *request, const struct slot *slot)
 			drain_left_json(slot, request->now));
 }
 
+/* The same with what netstat counts of it, if that is wanted. */
+static json_t *
+row_of(const struct request *request, const struct slot *slot, bool has_counters)
+{
+	json_t *row = listener_json(request, slot);
+	struct backend_counters counters;
+
+	if (row == NULL || !has_counters)
+		return row;
+	registry_counters(request->env->registry, slot, &counters);
+	if (json_object_set_new(row, "counters", stats_backend(&counters)) == 0)
+		return row;
+	json_decref(row);
+	return NULL;
+}
+
 json_t *
 command_ss(struct request *request)
 {
 	const struct registry *registry = request->env->registry;
-	struct slot *only;
+	struct selection selection;
+	json_int_t has_counters;
 	json_t *array;
+	int failed = 0;
 
-	if (!request_backend(request, false, &only))
+	if (!request_integer(request, "counters", 0, 1, 0, &has_counters) ||
+			!selection_init(&selection, request))
 		return NULL;
 	array = json_array();
-	for (uint32_t i = 0; i < registry->slots_used; i++) {
+	for (uint32_t i = 0; i < registry->slots_used && failed == 0; i++) {
 		const struct slot *slot = &registry->slots[i];
 
-		if (slot->use == SLOT_FREE || (only != NULL && slot != only))
-			continue;
-		if (json_array_append_new(array, listener_json(request, slot)) != 0) {
-			json_decref(array);
-			return NULL;
-		}
+		if (selection_has(&selection, registry, slot))
+			failed = json_array_append_new(
+					array, row_of(request, slot, has_counters != 0));
 	}
-	return array;
+	selection_fini(&selection);
+	if (failed == 0)
+		return array;
+	json_decref(array);
+	return NULL;
 }
 
 json_t *
@@ -142,11 +175,15 @@ command_netstat(struct request *request)
 json_t *
 command_stats(struct request *request)
 {
-	json_t *stats = stats_json(request->env->registry);
-	json_t *more = request->env->appliance != NULL
-				       ? request->env->appliance(request->env->context)
-				       : NULL;
+	json_int_t has_backends;
+	json_t *stats, *more;
 
+	if (!request_integer(request, "backends", 0, 1, 1, &has_backends))
+		return NULL;
+	stats = has_backends != 0 ? stats_json(request->env->registry)
+				  : stats_sums(request->env->registry);
+	more = request->env->appliance != NULL ? request->env->appliance(request->env->context)
+					       : NULL;
 	if (stats != NULL && more != NULL)
 		json_object_update_missing(stats, more);
 	json_decref(more);

@@ -20,8 +20,8 @@ put_count(json_t *object, const char *name, uint64_t count)
 	return put(object, name, json_integer((json_int_t)count));
 }
 
-static json_t *
-backend_json(const struct backend_counters *counters)
+json_t *
+stats_backend(const struct backend_counters *counters)
 {
 	json_t *object = json_object();
 	unsigned failed = object == NULL;
@@ -35,7 +35,16 @@ backend_json(const struct backend_counters *counters)
 	return NULL;
 }
 
-/* The members "backends" and "total"; of all backends in use unless only one is wanted. */
+static unsigned
+put_total(json_t *object, const struct registry *registry)
+{
+	struct backend_counters sum;
+
+	registry_total(registry, &sum);
+	return put(object, "total", stats_backend(&sum));
+}
+
+/* All backends in use unless only one is wanted. */
 static unsigned
 put_backends(json_t *object, const struct registry *registry, const struct slot *only)
 {
@@ -43,8 +52,6 @@ put_backends(json_t *object, const struct registry *registry, const struct slot 
 	json_t *backends = json_object();
 	unsigned failed = 0;
 
-	registry_total(registry, &sum);
-	failed |= put(object, "total", backend_json(&sum));
 	for (uint32_t i = 0; i < registry->slots_used; i++) {
 		const struct slot *slot = &registry->slots[i];
 		char name[REGISTRY_NAME_BYTES];
@@ -53,7 +60,7 @@ put_backends(json_t *object, const struct registry *registry, const struct slot 
 			continue;
 		registry_name(registry, slot, name);
 		registry_counters(registry, slot, &sum);
-		failed |= put(backends, name, backend_json(&sum));
+		failed |= put(backends, name, stats_backend(&sum));
 	}
 	return failed | put(object, "backends", backends);
 }
@@ -198,10 +205,9 @@ stats_reasons(const struct registry *registry)
 }
 
 static unsigned
-put_netstat(json_t *object, const struct registry *registry, const struct slot *only,
-		const struct worker_counters *sum)
+put_netstat(json_t *object, const struct registry *registry, const struct worker_counters *sum)
 {
-	unsigned failed = put_backends(object, registry, only);
+	unsigned failed = put_total(object, registry);
 
 	failed |= put_reasons(object, sum);
 	return failed | put_emitted(object, sum);
@@ -214,14 +220,15 @@ stats_netstat(const struct registry *registry, const struct slot *slot)
 	json_t *object = json_object();
 
 	stats_sum(registry, &sum);
-	if (object != NULL && put_netstat(object, registry, slot, &sum) == 0)
+	if (object != NULL && put_netstat(object, registry, &sum) == 0 &&
+			put_backends(object, registry, slot) == 0)
 		return object;
 	json_decref(object);
 	return NULL;
 }
 
 json_t *
-stats_json(const struct registry *registry)
+stats_sums(const struct registry *registry)
 {
 	struct worker_counters sum;
 	json_t *object = json_object();
@@ -232,9 +239,20 @@ stats_json(const struct registry *registry)
 	failed |= put_count(
 			object, "received", sum.received[SIDE_CLIENT] + sum.received[SIDE_BACKEND]);
 	failed |= put_count(object, "connections", sum.connections);
-	failed |= put_netstat(object, registry, NULL, &sum);
+	failed |= put_netstat(object, registry, &sum);
 	failed |= put_workers(object, registry->env.workers, registry->env.worker_count);
 	if (failed == 0)
+		return object;
+	json_decref(object);
+	return NULL;
+}
+
+json_t *
+stats_json(const struct registry *registry)
+{
+	json_t *object = stats_sums(registry);
+
+	if (object != NULL && put_backends(object, registry, NULL) == 0)
 		return object;
 	json_decref(object);
 	return NULL;

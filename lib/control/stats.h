@@ -42,6 +42,12 @@ void stats_sum(const struct registry *registry, struct worker_counters *sum);
  */
 json_t *stats_json(const struct registry *registry);
 
+/** The same without the member "backends". */
+json_t *stats_sums(const struct registry *registry);
+
+/** One backend's {COUNTER: n, ...}. A new reference, or NULL when out of memory. */
+json_t *stats_backend(const struct backend_counters *counters);
+
 /** The members "total", "backends", "reasons" and "emitted" of that; with one backend only unless
  * slot is NULL. A new reference, or NULL when out of memory. */
 json_t *stats_netstat(const struct registry *registry, const struct slot *slot);

@@ -3,6 +3,7 @@
 
 import json
 import os
+import pathlib
 import re
 import signal
 import socket
@@ -10,7 +11,7 @@ import time
 
 import control
 from browser import Browser
-from lab import BUILD, DRIVERS, REPOSITORY, WEB_PORT, expect, expect_equal, run, wait_until
+from lab import BUILD, DRIVERS, FLOOD, REPOSITORY, WEB_PORT, expect, expect_equal, run, wait_until
 from parity import BACKEND, Clients
 from registry import lab_test
 from test_faults import frozen
@@ -225,3 +226,32 @@ def hostile_callers(lab):
   expect(slowest < 0.5, f"the appliance took {slowest:.2f} s to answer")
   expect(exporter.running(), "the exporter ended")
   expect("sluice_up 1" in get(lab, "/metrics"), "the exporter has lost the appliance")
+
+
+@lab_test(drivers=DRIVERS[:1])
+def most_backends(lab):
+  """With as many backends as there can be a look takes no time and no memory to speak of, and the one
+  that is flooded is among those on the page."""
+  count = 65535
+  config = lab.config(tcp_syncookies=1)
+  config["limits"]["backends"] = count
+  config["backends"] = [{"name": f"backend-{number}", "address": f"10.9.{number >> 8}.{number & 255}", "port": 80,
+    "backlog": 64} for number in range(count)]
+  sluice = lab.start_sluice(config)
+  exporter = start(lab, sluice)
+  lab.client.start("flood", FLOOD, "--interface", "c0", "--destination-mac", lab.server.mac("s0"), "--to",
+    config["backends"][-1]["address"], "--port", 80, "--type", "syn", "--count", 30000, "--rate", 2000)
+
+  def last_row():
+    rows = json.loads(get(lab, "/status.json"))["backends"]["rows"]
+    return next((row for row in rows if row["backend"] == f"backend-{count - 1}" and row["cookies"] > 0), None)
+  wait_until(last_row, 10, "the flooded one of all backends on the page, with its rate")
+  expect_equal(last_row()["syn_recv_max"], 65, "its limit")
+  text = get(lab, "/metrics")
+  found = dict(re.findall(r"^(\w+) (\S+)$", text, re.M))
+  expect_equal((found["sluice_backends"], found["sluice_backends_without_series"]), (str(count), str(count - 256)),
+    "backends in the metrics")
+  took = float(found["sluice_exporter_sample_duration_seconds"])
+  expect(took < 1, f"a look took {took} s")
+  memory = int(re.search(r"VmHWM:\s+(\d+)", pathlib.Path(f"/proc/{exporter.popen.pid}/status").read_text())[1])
+  expect(memory < 100000, f"the exporter has had {memory} kB")

@@ -327,6 +327,8 @@ test_out_of_memory(void **state)
 	static const char *const requests[] = {
 			"{\"command\": \"ping\"}",
 			"{\"command\": \"ss\"}",
+			"{\"command\": \"ss\", \"first\": 1, \"fullest\": 1, \"counters\": 1}",
+			"{\"command\": \"stats\", \"backends\": 0}",
 			"{\"command\": \"sss\"}",
 			"{\"command\": \"syn-recv\", \"limit\": 2}",
 			"{\"command\": \"netstat\", \"backend\": \"web\"}",
