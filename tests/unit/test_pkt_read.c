@@ -260,14 +260,15 @@ test_ten_million_twins(void **state)
 	uint64_t random = 11;
 
 	(void)state;
-	if (!kernel_is_supported(KERNEL_AVX512)) {
-		print_message("avx512: not on this CPU\n");
-		return;
-	}
 	for (unsigned n = 0; n < TWINS; n += BURST)
-		check_burst(KERNEL_AVX512, &random);
-	assert_in_range(seen.sound, TWINS / 10, TWINS);
-	assert_in_range(seen.begun, TWINS / 20, TWINS);
+		check_burst(kernel_best(), &random);
+	if (kernel_best() == KERNEL_AVX512) {
+		assert_in_range(seen.sound, TWINS / 10, TWINS);
+		assert_in_range(seen.begun, TWINS / 20, TWINS);
+	} else {
+		/* Nobody has looked, so nothing may count as found right. */
+		assert_int_equal(seen.sound + seen.begun, 0);
+	}
 	for (unsigned i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
 		assert_in_range(seen.refused[wanted[i]], TWINS / 10000, TWINS);
 }

@@ -20,6 +20,7 @@
 #include "kernel_wanted.h"
 #include "packets.h"
 #include "proxy/worker.h"
+#include "spare.h"
 
 #if SLUICE_TEST_CHECKS
 #include "base/atomic_count.h"
@@ -48,7 +49,7 @@ struct thread {
 	struct worker *worker;
 	struct burst burst;
 	uint8_t frames[BURST_MAX][FRAME_BYTES];
-	uint8_t spare[PKT_BUILD_BYTES_MAX]; /* for what the worker makes */
+	struct spare spare;
 	uint32_t iss[CONNECTIONS];
 	uint64_t atomics[PART_COUNT];
 	unsigned surprises; /* packets that did not end as expected */
@@ -60,27 +61,6 @@ struct rig {
 	pthread_barrier_t barrier;
 	struct thread threads[WORKERS];
 };
-
-static bool
-packet_get(void *context, struct pkt *pkt)
-{
-	struct thread *thread = context;
-
-	*pkt = (struct pkt){.data = thread->spare, .tailroom = sizeof(thread->spare)};
-	return true;
-}
-
-static void
-packet_emit(void *context, enum side out, struct pkt *pkt)
-{
-	(void)context, (void)out, (void)pkt;
-}
-
-static void
-packet_drop(void *context, struct pkt *pkt)
-{
-	(void)context, (void)pkt;
-}
 
 /* Numbers that tell a thread's clients from each other; the backend's ISN is the client's + 5. */
 static struct packet
@@ -265,11 +245,7 @@ thread_open(struct rig *rig, unsigned index)
 {
 	struct thread *thread = &rig->threads[index];
 	const struct sluice_limits limits = {CONNECTIONS, 0, 1, 64, 8, 0};
-	const struct sluice_env env = {
-			.context = thread,
-			.packet_get = packet_get,
-			.packet_emit = packet_emit,
-			.packet_drop = packet_drop,
+	struct sluice_env env = {
 			.snapshot = &rig->where,
 			.shared = rig->common->shared,
 			.hash_seed = {3, 4},
@@ -277,6 +253,7 @@ thread_open(struct rig *rig, unsigned index)
 			.now = START,
 	};
 
+	spare_serve(&thread->spare, &env);
 	thread->rig = rig;
 	thread->index = index;
 	thread->memory =

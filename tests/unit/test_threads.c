@@ -21,6 +21,7 @@
 #include "kernel_wanted.h"
 #include "packets.h"
 #include "proxy/worker.h"
+#include "spare.h"
 
 enum { WORKERS = 2, SLOTS = 3, CONNECTIONS = 512, ROUNDS = 24, LETTERS = 2, FRAME_BYTES = 256 };
 
@@ -36,7 +37,7 @@ struct thread {
 	struct worker *worker;
 	struct inspect *box;
 	struct inspect letter;
-	uint8_t spare[PKT_BUILD_BYTES_MAX]; /* for what the worker makes */
+	struct spare spare;
 	uint64_t sent;
 	unsigned spliced; /* connections that got that far */
 };
@@ -58,27 +59,6 @@ static ticks_t
 rig_now(struct rig *rig, ticks_t later)
 {
 	return START + __atomic_add_fetch(&rig->clock, later, __ATOMIC_RELAXED);
-}
-
-static bool
-packet_get(void *context, struct pkt *pkt)
-{
-	struct thread *thread = context;
-
-	*pkt = (struct pkt){.data = thread->spare, .tailroom = sizeof(thread->spare)};
-	return true;
-}
-
-static void
-packet_emit(void *context, enum side out, struct pkt *pkt)
-{
-	(void)context, (void)out, (void)pkt;
-}
-
-static void
-packet_drop(void *context, struct pkt *pkt)
-{
-	(void)context, (void)pkt;
 }
 
 /* A packet through a burst of its own; answer is what leaves, if anything does. */
@@ -222,11 +202,7 @@ thread_open(struct rig *rig, unsigned index)
 {
 	struct thread *thread = &rig->threads[index];
 	const struct sluice_limits limits = {CONNECTIONS, 0, SLOTS, 64, 8, 0};
-	const struct sluice_env env = {
-			.context = thread,
-			.packet_get = packet_get,
-			.packet_emit = packet_emit,
-			.packet_drop = packet_drop,
+	struct sluice_env env = {
 			.snapshot = &rig->where,
 			.shared = rig->shared,
 			.inspect = &thread->box,
@@ -235,6 +211,7 @@ thread_open(struct rig *rig, unsigned index)
 			.now = START,
 	};
 
+	spare_serve(&thread->spare, &env);
 	thread->rig = rig;
 	thread->index = index;
 	thread->memory =
