@@ -286,8 +286,13 @@ def switching_under_load(lab):
     seen[mode] += 1
     if number % 2 == 0:  # cookies alone, so that clients in between have no entry
       control.ask(sluice, "set", backend="web-ipv4", key="tcp_syncookies", value=2 - number // 2 % 2)
+  before, opens = users.served["new"], control.counters(sluice, "web-ipv4")["PassiveOpens"]
+  wait_until(lambda: users.failures or users.served["new"] > before + 5, 20, "pages in monitor mode")
   users.stop()
   expect_equal(users.failures, [], "failed requests")
+  # Open checksums and all: those that began after the look are counted.
+  expect(control.counters(sluice, "web-ipv4")["PassiveOpens"] - opens >= users.served["new"] - before - 1,
+    "new connections are not counted as proved in monitor mode")
   counters = control.counters(sluice, "web-ipv4")
   expect(counters["Established"] > 0 and counters["SyncookiesRecv"] > 0, f"nobody was proved: {counters}")
   listed = wait_until(lambda: calm(control.listed(sluice, "web-ipv4")), 5, "queues that are empty")
