@@ -23,8 +23,8 @@ static const char usage[] =
 		"  --backends     of syn_backends and reload, 2 to 65535 each; 2,10000 without\n"
 		"  --list         names of the cases\n";
 
-static const struct bench_case *const tables[] = {
-		cases_stateless, cases_queue, cases_connection, cases_reload, cases_stages};
+static const struct bench_case *const tables[] = {cases_stateless, cases_queue, cases_connection,
+		cases_reload, cases_stages, cases_floor};
 
 static _Noreturn void
 refuse(const char *what, const char *value)

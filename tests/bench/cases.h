@@ -32,5 +32,6 @@ extern const struct bench_case cases_queue[];	   /**< cases_queue.c */
 extern const struct bench_case cases_connection[]; /**< cases_connection.c */
 extern const struct bench_case cases_reload[];	   /**< cases_reload.c */
 extern const struct bench_case cases_stages[];	   /**< cases_stages.c */
+extern const struct bench_case cases_floor[];	   /**< cases_floor.c */
 
 #endif
