@@ -151,6 +151,10 @@ cookie_ack_from(const struct pkt *pkt)
 uint32_t cookie_check_burst(const struct jar *jar, enum kernel kernel,
 		const struct pkt *const *acks, unsigned count);
 
+/** The variant, for cookie_check_burst(). */
+uint32_t cookie_check_burst_avx512(
+		const struct jar *jar, const struct pkt *const *acks, unsigned count);
+
 /** What an ACK says whose cookie is known to be valid. */
 void cookie_read(const struct cookie_ack *ack, struct cookie_proof *proof);
 

@@ -2,8 +2,8 @@
 /*
  * Sixteen SYNs side by side, as far as their cookies: what is read of each struct pkt becomes one
  * register per field, a lane per packet; from these what is agreed on, the MACs' messages, and what
- * is drawn from the MACs. For syn_ack_burst_avx512.c alone; where a comment names a function, that
- * is the twin.
+ * is drawn from the MACs. For syn_ack_burst_avx512.c, and for cookie_check_avx512.c, whose ACKs'
+ * messages are the same; where a comment names a function, that is the twin.
  */
 #ifndef SLUICE_NET_SYN_LANES_AVX512_H
 #define SLUICE_NET_SYN_LANES_AVX512_H
