@@ -10,42 +10,60 @@
 
 #if defined(__x86_64__)
 /* Fewer than PKT_READ_LANES: the places left are of packets that are nothing. */
-static void
+static struct pkt_alike
 read_few(struct pkt *pkts, unsigned count, enum side from)
 {
+	const uint16_t ours = (uint16_t)((1u << count) - 1);
 	struct pkt lanes[PKT_READ_LANES];
+	struct pkt_alike alike;
 
 	memcpy(lanes, pkts, count * sizeof(*pkts));
 	for (unsigned i = count; i < PKT_READ_LANES; i++)
 		lanes[i] = (struct pkt){.data = lanes[0].data, .kind = PKT_BAD};
-	pkt_read_avx512(lanes, from);
+	alike = pkt_read_avx512(lanes, from);
 	memcpy(pkts, lanes, count * sizeof(*pkts));
+	return (struct pkt_alike){alike.syns & ours, alike.acks & ours};
 }
 
-static void
-read_wide(struct pkt *pkts, unsigned count, enum side from)
+static struct pkt_alike
+read_group(enum kernel kernel, struct pkt *pkts, unsigned count, enum side from)
 {
-	unsigned first = 0;
-
-	for (; count - first >= PKT_READ_LANES; first += PKT_READ_LANES)
-		pkt_read_avx512(&pkts[first], from);
-	if (count - first >= PACKETS_WORTH_A_VECTOR)
-		read_few(&pkts[first], count - first, from);
+	if (kernel == KERNEL_AVX512 && count == PKT_READ_LANES)
+		return pkt_read_avx512(pkts, from);
+	if (kernel == KERNEL_AVX512 && count >= PACKETS_WORTH_A_VECTOR)
+		return read_few(pkts, count, from);
+	return (struct pkt_alike){0};
+}
+#else
+static struct pkt_alike
+read_group(enum kernel kernel, struct pkt *pkts, unsigned count, enum side from)
+{
+	(void)kernel;
+	(void)pkts;
+	(void)count;
+	(void)from;
+	return (struct pkt_alike){0};
 }
 #endif
 
-void
+struct pkt_alike
 pkt_read(enum kernel kernel, struct pkt *pkts, unsigned count, enum side from)
 {
-#if defined(__x86_64__)
-	if (kernel == KERNEL_AVX512)
-		read_wide(pkts, count, from);
-#else
-	(void)kernel;
-#endif
-	for (unsigned i = 0; i < count; i++)
-		if (UNLIKELY(pkts[i].kind == PKT_UNPARSED))
-			pkt_parse(&pkts[i], from);
+	struct pkt_alike first = {0};
+
+	for (unsigned i = 0; i < count; i += PKT_READ_LANES) {
+		const unsigned n = count - i < PKT_READ_LANES ? count - i : PKT_READ_LANES;
+		const struct pkt_alike alike = read_group(kernel, &pkts[i], n, from);
+
+		if (i == 0)
+			first = alike;
+		if (LIKELY((alike.syns | alike.acks) == (1u << n) - 1))
+			continue;
+		for (unsigned j = i; j < i + n; j++)
+			if (UNLIKELY(pkts[j].kind == PKT_UNPARSED))
+				pkt_parse(&pkts[j], from);
+	}
+	return first;
 }
 
 /* The running TCP sum, completed. */

@@ -11,11 +11,22 @@
 #include "base/kernel.h"
 #include "net/pkt.h"
 
+#define PKT_READ_LANES 16
+
+/** Which packets of a group are what floods are made of: PKT_TCP, PKT_SOUND, from a client, and for
+ * the same address and port as the group's first packet. Bit i for pkts[i]; never more than that,
+ * but maybe less. */
+struct pkt_alike {
+	uint16_t syns; /**< with SYN, without ACK */
+	uint16_t acks; /**< with neither SYN nor RST */
+};
+static_assert(PKT_READ_LANES <= 16, "a bit for each");
+
 /** pkt_parse() for each of count packets; those parsed already stay as they are. Beside it may find
  * parts of pkt_check_tcp() right, which pkt_check() then leaves out. Reads up to 110 bytes from
  * data on where len + tailroom are as many, whatever the frame's length; what lies behind the frame
- * counts for nothing. */
-void pkt_read(enum kernel kernel, struct pkt *pkts, unsigned count, enum side from);
+ * counts for nothing. Says what the first PKT_READ_LANES of them have in common. */
+struct pkt_alike pkt_read(enum kernel kernel, struct pkt *pkts, unsigned count, enum side from);
 
 /** pkt_check() for what pkt_read() has not found all right. */
 enum reason pkt_check_rest(enum kernel kernel, struct pkt *pkt);
@@ -28,11 +39,9 @@ pkt_check(enum kernel kernel, struct pkt *pkt)
 	return LIKELY(pkt->checked == PKT_SOUND) ? REASON_NONE : pkt_check_rest(kernel, pkt);
 }
 
-#define PKT_READ_LANES 16
-
 /** The variant, for pkt_read(): takes PKT_READ_LANES packets; fills those that are of a common
  * shape and PKT_UNPARSED, and leaves the others alone. */
-void pkt_read_avx512(struct pkt *pkts, enum side from);
+struct pkt_alike pkt_read_avx512(struct pkt *pkts, enum side from);
 
 /** Where the sum that pkt_read() has begun ends: bytes behind l3_offset. Shorter packets' is whole.
  */

@@ -711,7 +711,40 @@ group_store(const struct group *g, enum side from, const struct result *result)
 					(load_be16(g->rows[i]) & 0xfffu) | VLAN_TAG_8100 << 12;
 }
 
-TARGET void
+/* Where a column is what the first lane has there. */
+static TARGET_INLINE __mmask16
+same_as_first(__mmask16 lanes, __m512i column, uint32_t mask)
+{
+	const __m512i first = _mm512_broadcastd_epi32(_mm512_castsi512_si128(column));
+
+	return _mm512_mask_testn_epi32_mask(lanes, _mm512_xor_si512(column, first), all(mask));
+}
+
+/* Of packets that are sound in every way. */
+static TARGET_INLINE struct pkt_alike
+alike_find(const struct group *g, __mmask16 sound, enum side from)
+{
+	const unsigned at = g->ip6 != 0 ? IP6_DESTINATION : IP4_DESTINATION;
+	const unsigned last = IP6_DESTINATION + 3;
+	__mmask16 same = sound, syns;
+
+	if (from != SIDE_CLIENT || (g->ip4 != 0 && g->ip6 != 0) || !(sound & 1))
+		return (struct pkt_alike){0};
+	same = same_as_first(same, g->ports, htobe32(0xffff));
+	same = same_as_first(same, g->column[at], ~0u);
+	for (unsigned n = IP6_DESTINATION + 1; g->ip6 != 0 && n <= last; n++)
+		same = same_as_first(same, g->column[n], ~0u);
+	syns = _mm512_mask_cmpeq_epi32_mask(same,
+			_mm512_and_si512(g->head, all((TCP_SYN | TCP_ACK) << 8)),
+			all(TCP_SYN << 8));
+	return (struct pkt_alike){
+			.syns = syns,
+			.acks = _mm512_mask_testn_epi32_mask(
+					same, g->head, all((TCP_SYN | TCP_RST) << 8)),
+	};
+}
+
+TARGET struct pkt_alike
 pkt_read_avx512(struct pkt *pkts, enum side from)
 {
 	struct group g;
@@ -749,4 +782,5 @@ pkt_read_avx512(struct pkt *pkts, enum side from)
 	turn_quarters(result.options.rows);
 	turn_quarters(result.rest.rows);
 	group_store(&g, from, &result);
+	return alike_find(&g, sound & summed & read, from);
 }

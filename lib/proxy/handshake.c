@@ -119,7 +119,7 @@ static_assert(BURST_MAX <= COOKIE_BURST_MAX, "ACKs of a burst are checked togeth
 void
 handshake_look(const struct worker *w, struct task *tasks, unsigned count)
 {
-	if (count == 0)
+	if (count == 0 || tasks[0].has_looked)
 		return;
 	if (!syn_queue_is_empty(&w->syns))
 		look_for_entries(w, tasks, count);

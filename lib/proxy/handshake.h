@@ -49,7 +49,7 @@ enum proof_outcome {
 /**
  * Looks up what clients' segments without connection (pkt->conn FLOW_NONE) need, at most BURST_MAX:
  * their syn queue entries side by side, then the cookies of those that have none, together. The
- * rest of the tasks stays as it is.
+ * rest of the tasks stays as it is, and so do all if the first of them has been looked at.
  */
 void handshake_look(const struct worker *w, struct task *tasks, unsigned count);
 

@@ -11,6 +11,7 @@
 #include "base/seq.h"
 #include "net/fragment.h"
 #include "net/pkt_read.h"
+#include "proxy/ack_flood.h"
 #include "proxy/bypass.h"
 #include "proxy/connect.h"
 #include "proxy/exempt.h"
@@ -26,6 +27,7 @@
 /* Packets of one burst that wait for the same stage. */
 struct task_list {
 	unsigned count;
+	unsigned acks; /* those of them that pkt_read() found to be ACKs */
 	struct task tasks[BURST_MAX];
 };
 
@@ -34,6 +36,14 @@ list_add(struct task_list *list, struct pkt *pkt, const struct backend_config *c
 {
 	list->tasks[list->count++] = (struct task){.pkt = pkt, .config = config};
 }
+
+/* What pkt_read() found alike, bit i for the burst's i-th packet: each group of READ_TOGETHER by
+ * itself. Without a bit nothing is known. */
+struct alike {
+	uint32_t syns;
+	uint32_t acks;
+};
+static_assert(BURST_MAX <= 32, "a bit for each");
 
 /* Packets that are read together while the headers of as many more are loaded. */
 #define READ_TOGETHER PKT_READ_LANES
@@ -61,8 +71,10 @@ read_count(const struct burst *burst, unsigned first)
 static inline void
 prefetch_packets(const struct burst *burst, unsigned first)
 {
-	for (unsigned i = 0; i < read_count(burst, first); i++)
-		prefetch_packet(&burst->pkts[first + i]);
+	const unsigned count = read_count(burst, first);
+
+	for (unsigned i = first; i < first + count; i++)
+		burst_prefetch(burst->pkts[i].data);
 }
 
 static inline void
@@ -97,6 +109,36 @@ fragment_reason(struct worker *w, const struct pkt *pkt, enum side from)
 	}
 	return from == SIDE_CLIENT && pkt->fragment != FRAGMENT_PLAIN ? REASON_fragment_unsafe
 								      : REASON_fragment_passed;
+}
+
+/* A client's sound SYN, which is looked up among the half-open clients. */
+static inline void
+syn_add(struct worker *w, struct pkt *pkt, const struct backend_config *config,
+		struct task_list *syns)
+{
+	pkt->hash = flow_table_hash(&w->flows, &pkt->tuple);
+	if (!syn_queue_is_empty(&w->syns))
+		flow_table_prefetch(&w->syns.flows, pkt->hash);
+	list_add(syns, pkt, config);
+}
+
+/* Anything else that is sound, which is looked up among the connections. */
+static inline void
+sound_add(struct worker *w, struct pkt *pkt, const struct backend_config *config,
+		struct task_list *sound)
+{
+	pkt->hash = flow_table_hash(&w->flows, &pkt->tuple);
+	flow_table_prefetch(&w->flows, pkt->hash);
+	list_add(sound, pkt, config);
+}
+
+/* One that pkt_read() found to be an ACK. */
+static inline void
+ack_add(struct worker *w, struct pkt *pkt, const struct backend_config *config,
+		struct task_list *sound)
+{
+	sound_add(w, pkt, config, sound);
+	sound->acks++;
 }
 
 /* Judges one packet. What is for a backend and sound goes on: a client's SYN, which is looked up
@@ -137,15 +179,58 @@ stage_judge(struct worker *w, struct pkt *pkt, enum side from, const struct back
 		pkt->reason = (uint8_t)pkt_check(w->env.kernel, pkt);
 	if (pkt->reason != REASON_NONE)
 		return;
-	pkt->hash = flow_table_hash(&w->flows, &pkt->tuple);
-	if (is_client_syn(pkt, from)) {
-		if (!syn_queue_is_empty(&w->syns))
-			flow_table_prefetch(&w->syns.flows, pkt->hash);
-		list_add(syns, pkt, config);
-		return;
+	if (is_client_syn(pkt, from))
+		syn_add(w, pkt, config, syns);
+	else
+		sound_add(w, pkt, config, sound);
+}
+
+/* Of a packet that may have been read before. */
+static void
+judge_one(struct worker *w, struct pkt *pkt, enum side from, const struct backend_config **last,
+		struct task_list *sound, struct task_list *syns)
+{
+	pkt_parse(pkt, from);
+	stage_judge(w, pkt, from, last, sound, syns);
+}
+
+/* The backend of packets that are alike, if that is all there is to be found out; else NULL. */
+static const struct backend_config *
+alike_config(const struct worker *w, const struct pkt *pkt, const struct backend_config **last)
+{
+	const struct backend_config *config = snapshot_find_again(
+			w->snapshot, *last, &pkt->tuple.backend, pkt->tuple.backend_port);
+
+	if (config == NULL || config->exempt_count > 0 || config->mode != MODE_PROTECT)
+		return NULL;
+	*last = config;
+	return config;
+}
+
+/* A group of what pkt_read() has read: a flood's packets the short way, which ends as
+ * stage_judge() would with each. */
+static void
+stage_judge_group(struct worker *w, struct burst *burst, unsigned first, const struct alike *alike,
+		const struct backend_config **last, struct task_list *sound, struct task_list *syns)
+{
+	const unsigned end = first + read_count(burst, first);
+	const struct backend_config *config = NULL;
+	uint32_t are_syns = alike->syns >> first, are_acks = alike->acks >> first;
+
+	if ((are_syns | are_acks) & 1)
+		config = alike_config(w, &burst->pkts[first], last);
+	if (config == NULL)
+		are_syns = are_acks = 0;
+	for (unsigned i = first; i < end; i++, are_syns >>= 1, are_acks >>= 1) {
+		struct pkt *pkt = &burst->pkts[i];
+
+		if (LIKELY(are_syns & 1))
+			syn_add(w, pkt, config, syns);
+		else if (LIKELY(are_acks & 1))
+			ack_add(w, pkt, config, sound);
+		else
+			judge_one(w, pkt, burst->from, last, sound, syns);
 	}
-	flow_table_prefetch(&w->flows, pkt->hash);
-	list_add(sound, pkt, config);
 }
 
 /* Starts loading what the look-ups of many backends would wait for one after the other. */
@@ -180,9 +265,10 @@ sluice_reader(const struct worker *w, enum side from)
 }
 
 /* Reads the whole burst, before any of it is judged; but what was steered has been read. */
-static void
+static struct alike
 stage_read(struct worker *w, struct burst *burst)
 {
+	struct alike alike = {0};
 	const enum kernel kernel = sluice_reader(w, burst->from);
 	const unsigned unread =
 			burst->count > 0 && burst->pkts[0].kind == PKT_UNPARSED ? burst->count : 0;
@@ -191,10 +277,42 @@ stage_read(struct worker *w, struct burst *burst)
 		prefetch_packets(burst, 0);
 	for (unsigned first = 0; first < unread; first += READ_TOGETHER) {
 		prefetch_packets(burst, first + READ_TOGETHER);
-		pkt_read(kernel, &burst->pkts[first], read_count(burst, first), burst->from);
+		const struct pkt_alike group = pkt_read(
+				kernel, &burst->pkts[first], read_count(burst, first), burst->from);
+
+		alike.syns |= (uint32_t)group.syns << first;
+		alike.acks |= (uint32_t)group.acks << first;
 	}
 	if (UNLIKELY(snapshot_is_large(w->snapshot)))
 		stage_many_backends(w, burst);
+	return alike;
+}
+
+/* Reads and judges a burst whose packets had better be read one by one. */
+static void
+stage_judge_each(struct worker *w, struct burst *burst, struct task_list *sound,
+		struct task_list *syns)
+{
+	const struct backend_config *last = NULL;
+
+	prefetch_first(burst);
+	for (unsigned i = 0; i < burst->count; i++) {
+		if (i + PREFETCH_AHEAD < burst->count && burst->pkts[i].kind == PKT_UNPARSED)
+			prefetch_packet(&burst->pkts[i + PREFETCH_AHEAD]);
+		judge_one(w, &burst->pkts[i], burst->from, &last, sound, syns);
+	}
+}
+
+/* The same together. */
+static void
+stage_judge_all(struct worker *w, struct burst *burst, struct task_list *sound,
+		struct task_list *syns)
+{
+	const struct alike alike = stage_read(w, burst);
+	const struct backend_config *last = NULL;
+
+	for (unsigned first = 0; first < burst->count; first += READ_TOGETHER)
+		stage_judge_group(w, burst, first, &alike, &last, sound, syns);
 }
 
 /*
@@ -208,18 +326,21 @@ note_kind(struct worker *w, const struct burst *burst, unsigned unproved)
 	w->reads_together[burst->from] = 2 * unproved > burst->count;
 }
 
-static void
+/* Returns how many have a connection. */
+static unsigned
 stage_find(const struct worker *w, const struct task_list *sound)
 {
 	struct flow_query queries[BURST_MAX];
+	unsigned found;
 
 	for (unsigned i = 0; i < sound->count; i++) {
 		queries[i].tuple = &sound->tasks[i].pkt->tuple;
 		queries[i].hash = sound->tasks[i].pkt->hash;
 	}
-	flow_table_find_all(&w->flows, queries, sound->count);
+	found = flow_table_find_all(&w->flows, queries, sound->count);
 	for (unsigned i = 0; i < sound->count; i++)
 		sound->tasks[i].pkt->conn = queries[i].handle;
+	return found;
 }
 
 /* Starts loading what a step of a handshake will need. */
@@ -254,6 +375,34 @@ stage_classify(struct worker *w, const struct task_list *sound, struct task_list
 			steps->tasks[steps->count++] = sound->tasks[i];
 		}
 	}
+}
+
+/* What spliced segments end as is seen from their connection; the others are remembered here. */
+static void
+note_recent(struct worker *w, const struct task_list *list)
+{
+	const ticks_t now = w->now; /* so that it is converted once */
+
+	for (unsigned i = 0; i < list->count; i++) {
+		const struct pkt *pkt = list->tasks[i].pkt;
+
+		recent_note(&w->recent, pkt->hash, (enum reason)pkt->reason, now);
+	}
+}
+
+/* Looks up, and sorts; but what a flood of forged ACKs is made of is refused on the spot, unsorted.
+ * Returns how many of these there were. */
+static unsigned
+stage_sort(struct worker *w, struct task_list *sound, struct task_list *spliced,
+		struct task_list *steps)
+{
+	if (stage_find(w, sound) == 0 && sound->count > 0 && sound->acks == sound->count &&
+			ack_flood_refuse(w, sound->tasks, sound->count)) {
+		note_recent(w, sound);
+		return sound->count;
+	}
+	stage_classify(w, sound, spliced, steps);
+	return 0;
 }
 
 /* A client's segment without a connection: a proof, or nothing. */
@@ -405,19 +554,6 @@ count_reasons(struct worker *w, const struct burst *burst)
 	}
 }
 
-/* What spliced segments end as is seen from their connection; the others are remembered here. */
-static void
-note_recent(struct worker *w, const struct task_list *list)
-{
-	const ticks_t now = w->now; /* so that it is converted once */
-
-	for (unsigned i = 0; i < list->count; i++) {
-		const struct pkt *pkt = list->tasks[i].pkt;
-
-		recent_note(&w->recent, pkt->hash, (enum reason)pkt->reason, now);
-	}
-}
-
 static void
 check_sums(const struct worker *w)
 {
@@ -432,27 +568,21 @@ void
 sluice_burst(struct worker *w, struct burst *burst, ticks_t now)
 {
 	struct task_list sound, spliced, syns, steps;
-	const struct backend_config *last = NULL;
 	uint32_t changes = w->changes;
+	unsigned refused;
 
 	sound.count = 0;
+	sound.acks = 0;
 	spliced.count = 0;
 	syns.count = 0;
 	steps.count = 0;
 	worker_enter(w, now);
 	if (w->reads_together[burst->from] || UNLIKELY(snapshot_is_large(w->snapshot)))
-		stage_read(w, burst);
+		stage_judge_all(w, burst, &sound, &syns);
 	else
-		prefetch_first(burst);
-	for (unsigned i = 0; i < burst->count; i++) {
-		if (i + PREFETCH_AHEAD < burst->count && burst->pkts[i].kind == PKT_UNPARSED)
-			prefetch_packet(&burst->pkts[i + PREFETCH_AHEAD]);
-		pkt_parse(&burst->pkts[i], burst->from);
-		stage_judge(w, &burst->pkts[i], burst->from, &last, &sound, &syns);
-	}
-	stage_find(w, &sound);
-	stage_classify(w, &sound, &spliced, &steps);
-	note_kind(w, burst, syns.count + steps.count);
+		stage_judge_each(w, burst, &sound, &syns);
+	refused = stage_sort(w, &sound, &spliced, &steps);
+	note_kind(w, burst, syns.count + steps.count + refused);
 	stage_splice(w, &spliced, burst->from, changes);
 	stage_steps(w, &steps, burst->from, changes);
 	syn_answer_all(w, syns.tasks, syns.count);

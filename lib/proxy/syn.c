@@ -257,6 +257,31 @@ syn_admit(struct worker *w, struct syn_batch *batch, struct syn_offer *offer,
 	}
 }
 
+/* As many from here on as get a cookie alone, since the rules have said so of one before them and
+ * nobody is queued. */
+static unsigned
+syn_admit_cookies(const struct worker *w, struct syn_batch *batch, struct syn_offer *offer,
+		const struct task *syns, unsigned count)
+{
+	const struct backend_config *config = offer->config;
+	const struct syn_terms terms = offer->terms;
+	const unsigned first = batch->burst.count;
+	unsigned n = 0;
+
+	if (!offer->is_cookie || !syn_queue_is_empty(&w->syns))
+		return 0;
+	for (; n < count && syns[n].config == config; n++) {
+		struct pkt *pkt = syns[n].pkt;
+
+		batch->burst.pkts[first + n] = pkt;
+		batch->burst.terms[first + n] = terms;
+		pkt->reason = REASON_syn_cookie_sent;
+	}
+	batch->burst.count = first + n;
+	offer->uncounted += offer->is_queue_full ? n : 0;
+	return n;
+}
+
 /* One whose answer may be longer than the SYN. False: that is not paid for. */
 static bool
 syn_answer_longer(struct worker *w, struct syn_batch *batch, unsigned i)
@@ -384,12 +409,13 @@ syn_answer_all(struct worker *w, const struct task *syns, unsigned count)
 	batch.run_count = 0;
 	batch.changes = w->changes;
 	batch.again_count = 0;
-	for (unsigned i = 0; i < count; i++) {
+	for (unsigned i = 0; i < count;) {
 		if (syns[i].config != offer.config) {
 			offer_end(w, &offer, &batch);
 			offer_make(w, &offer, syns[i].config);
 		}
-		syn_admit(w, &batch, &offer, &syns[i]);
+		syn_admit(w, &batch, &offer, &syns[i++]);
+		i += syn_admit_cookies(w, &batch, &offer, &syns[i], count - i);
 	}
 	offer_end(w, &offer, &batch);
 	batch_finish(w, &batch);

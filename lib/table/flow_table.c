@@ -215,12 +215,16 @@ flow_table_find(const struct flow_table *table, uint32_t hash, const struct tupl
 	return handle;
 }
 
-void
+unsigned
 flow_table_find_all(const struct flow_table *table, struct flow_query *queries, unsigned count)
 {
-	for (unsigned i = 0; i < count; i++)
-		queries[i].handle = flow_guess(table, queries[i].hash);
+	unsigned guessed = 0, found = 0;
+
 	for (unsigned i = 0; i < count; i++) {
+		queries[i].handle = flow_guess(table, queries[i].hash);
+		guessed += queries[i].handle != FLOW_NONE;
+	}
+	for (unsigned i = 0; guessed > 0 && i < count; i++) {
 		struct flow_query *query = &queries[i];
 
 		if (query->handle == FLOW_NONE)
@@ -228,7 +232,9 @@ flow_table_find_all(const struct flow_table *table, struct flow_query *queries, 
 		if (UNLIKELY(query->handle == FLOW_GUESS_NONE) ||
 				UNLIKELY(!flow_is(table, query->handle, query->hash, query->tuple)))
 			query->handle = flow_table_find(table, query->hash, query->tuple);
+		found += query->handle != FLOW_NONE;
 	}
+	return found;
 }
 
 /* The entry's index in the bucket that holds handle (FLOW_NONE: a free entry), or -1. */

@@ -138,9 +138,9 @@ struct flow_query {
 	uint32_t handle; /**< the answer, as of flow_table_find() */
 };
 
-/** Answers all queries; their lines are loaded side by side. flow_table_prefetch() should have been
- * called for each. Loads found records to be written. */
-void flow_table_find_all(
+/** Answers all queries, and says how many found a record; their lines are loaded side by side.
+ * flow_table_prefetch() should have been called for each. Loads found records to be written. */
+unsigned flow_table_find_all(
 		const struct flow_table *table, struct flow_query *queries, unsigned count);
 
 /** Takes a record for tuple, which must not be in the table. FLOW_NONE when there is no room. The
