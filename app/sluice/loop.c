@@ -284,7 +284,7 @@ loop_poll(struct loop *loop, enum side from, ticks_t now)
 		return 0;
 	count = rte_eth_rx_burst(lane->port, lane->queue, mbufs, BURST_MAX);
 	for (unsigned i = 0; i < count; i++)
-		burst_prefetch(rte_pktmbuf_mtod(mbufs[i], const uint8_t *));
+		burst_prefetch_ahead(rte_pktmbuf_mtod(mbufs[i], const uint8_t *));
 	loop_take_own(loop, from, lane->ahead, due, now);
 	lane->ahead_count = 0;
 	if (count < BURST_AHEAD_LEAST) {
@@ -311,7 +311,7 @@ loop_poll_steered(struct loop *loop, ticks_t now)
 			continue;
 		count = steer_receive(loop->steer, from, loop->index, mbufs, BURST_MAX);
 		for (unsigned i = 0; i < count; i++) {
-			burst_prefetch(rte_pktmbuf_mtod(mbufs[i], const uint8_t *));
+			burst_prefetch_ahead(rte_pktmbuf_mtod(mbufs[i], const uint8_t *));
 			const enum side side = mbufs[i]->port == loop->lanes[SIDE_CLIENT].port
 							       ? SIDE_CLIENT
 							       : SIDE_BACKEND;

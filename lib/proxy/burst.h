@@ -14,7 +14,7 @@
 struct burst {
 	enum side from; /**< the side whose port they came in by */
 	unsigned count; /**< 0..BURST_MAX */
-	struct pkt pkts[BURST_MAX];
+	struct pkt pkts[BURST_MAX] __attribute__((aligned(CACHE_LINE_SIZE)));
 };
 
 /** Starts loading a frame's headers: they fill one line and begin the next. */
@@ -23,6 +23,15 @@ burst_prefetch(const uint8_t *data)
 {
 	__builtin_prefetch(data, 1);
 	__builtin_prefetch(data + CACHE_LINE_SIZE, 1);
+}
+
+/** The same for a burst that is received ahead: into L2, since a whole burst's lines are more than
+ * L1 can wait for at a time, and the burst before would be kept from its own. */
+static inline void
+burst_prefetch_ahead(const uint8_t *data)
+{
+	__builtin_prefetch(data, 1, 2);
+	__builtin_prefetch(data + CACHE_LINE_SIZE, 1, 2);
 }
 
 #endif

@@ -202,7 +202,7 @@ prefetch_ahead(const struct bench *b, unsigned first, unsigned count)
 	if (count < BURST_AHEAD_LEAST)
 		return;
 	for (unsigned i = 0; i < count; i++)
-		burst_prefetch(b->frames + (first + i) * b->frame_bytes);
+		burst_prefetch_ahead(b->frames + (first + i) * b->frame_bytes);
 }
 
 uint64_t
