@@ -19,7 +19,7 @@
 enum piece {
 	PIECE_SIPHASH,	   /* a cookie's MAC, IPv4 */
 	PIECE_SIPHASH_IP6, /* the same, IPv6 */
-	PIECE_CHECKSUMS,   /* of IP and TCP, of a SYN and of its answer, both with all options */
+	PIECE_CHECKSUMS,   /* of IP and TCP, of a SYN and of its answer, frame by frame */
 	PIECE_FLOW_HASH,   /* of the tuple, IPv4 */
 };
 
@@ -66,6 +66,7 @@ piece_run(struct pieces *p, enum piece piece)
 {
 	uint64_t result = 0;
 
+	p->flows.seed.k0++; /* or it would be hashed once for all */
 	if (piece == PIECE_SIPHASH || piece == PIECE_SIPHASH_IP6) {
 		siphash_lanes(p->kernel, &p->lanes,
 				piece == PIECE_SIPHASH ? MESSAGE_WORDS_IP4 : MESSAGE_WORDS_IP6,
@@ -75,7 +76,6 @@ piece_run(struct pieces *p, enum piece piece)
 	}
 	for (unsigned i = 0; i < BURST_MAX; i++) {
 		if (piece == PIECE_FLOW_HASH) {
-			p->tuples[i].client_port++;
 			result ^= flow_table_hash(&p->flows, &p->tuples[i]);
 		} else {
 			result ^= sum(p, p->frames[i] + FRAME_IP_AT);

@@ -2,7 +2,8 @@
 /*
  * What a SYN's cycles go into: syn_cookie's frames, and of the way through sluice_burst() only the
  * first stages, each case one more than the one before. stage_touch is the machine's share: both
- * cache lines of each frame loaded, ahead as the pipeline does it, and written, and nothing else.
+ * cache lines of each frame loaded, ahead as the appliance's loop does it, and written, and nothing
+ * else. stage_wrap instead only fills struct pkt, as the harness does for every case.
  */
 #include "cases.h"
 #include "clients.h"
@@ -17,20 +18,16 @@
 
 enum stage {
 	STAGE_TOUCH,
+	STAGE_WRAP,
 	STAGE_READ,   /* pkt_read(): headers, both checksums, options */
 	STAGE_ANSWER, /* and syn_ack_burst_answer(): cookies and frames */
 };
 
-/* Frames whose loading is under way; as pkt_read()'s callers have it. */
-#define AHEAD 16
-
 static void
 prefetch(const struct bench *b, unsigned first)
 {
-	for (unsigned i = first; i < first + AHEAD && i < BUFFERS; i++) {
-		__builtin_prefetch(b->frames + i * b->frame_bytes, 1);
-		__builtin_prefetch(b->frames + i * b->frame_bytes + CACHE_LINE_SIZE, 1);
-	}
+	for (unsigned i = first; i < first + BURST_MAX && i < BUFFERS; i++)
+		burst_prefetch_ahead(b->frames + i * b->frame_bytes);
 }
 
 /* One word of each line is enough to make it ours. */
@@ -49,12 +46,16 @@ touch(uint8_t *frame)
 static void
 fill(struct pkt *pkts, const struct bench *b, unsigned first)
 {
-	for (unsigned i = 0; i < BURST_MAX; i++)
-		pkts[i] = (struct pkt){
-				.data = b->frames + (first + i) * b->frame_bytes,
-				.len = b->lengths[first + i],
-				.tailroom = (uint16_t)(b->frame_bytes - b->lengths[first + i]),
-		};
+	for (unsigned i = 0; i < BURST_MAX; i++) {
+		struct pkt *pkt = &pkts[i];
+
+		pkt->data = b->frames + (first + i) * b->frame_bytes;
+		pkt->len = b->lengths[first + i];
+		pkt->tailroom = (uint16_t)(b->frame_bytes - pkt->len);
+		pkt->csum = PKT_CSUM_UNKNOWN;
+		pkt->kind = PKT_UNPARSED;
+		pkt->reason = REASON_NONE;
+	}
 }
 
 static void
@@ -63,18 +64,17 @@ burst_run(struct bench *b, enum stage stage, enum kernel kernel, const struct ja
 {
 	static const struct syn_terms terms = {1460, 7,
 			SYN_TERMS_SACK | SYN_TERMS_TIMESTAMPS | SYN_TERMS_ECN | SYN_TERMS_DATA};
-	static struct pkt pkts[BURST_MAX];
+	static struct burst burst;
 	static struct syn_ack_burst answers;
+	struct pkt *pkts = burst.pkts;
 
+	prefetch(b, first + BURST_MAX);
+	for (unsigned i = 0; stage == STAGE_TOUCH && i < BURST_MAX; i++)
+		touch(b->frames + (first + i) * b->frame_bytes);
 	if (stage != STAGE_TOUCH)
 		fill(pkts, b, first);
-	for (unsigned i = 0; i < BURST_MAX; i += AHEAD) {
-		prefetch(b, first + i + AHEAD);
-		if (stage != STAGE_TOUCH)
-			pkt_read(kernel, &pkts[i], AHEAD, SIDE_CLIENT);
-		for (unsigned j = i; stage == STAGE_TOUCH && j < i + AHEAD; j++)
-			touch(b->frames + (first + j) * b->frame_bytes);
-	}
+	if (stage >= STAGE_READ)
+		pkt_read(kernel, pkts, BURST_MAX, SIDE_CLIENT);
 	if (stage != STAGE_ANSWER)
 		return;
 	answers.count = BURST_MAX;
@@ -119,6 +119,7 @@ run(const struct bench_case *c, const struct request *request)
 
 const struct bench_case cases_stages[] = {
 		{"stage_touch", run, STAGE_TOUCH},
+		{"stage_wrap", run, STAGE_WRAP},
 		{"stage_read", run, STAGE_READ},
 		{"stage_answer", run, STAGE_ANSWER},
 		{0},
