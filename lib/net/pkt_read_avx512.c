@@ -2,7 +2,7 @@
 /*
  * Sixteen packets side by side: the 64 bytes from four before each IP header on are one row each;
  * turned round, column n holds the n-th four bytes of all, and each question is put to all packets
- * at once. What is found is turned round again, and goes to each packet in a few wide stores.
+ * at once. What is found is turned round again, and goes to each packet in two wide stores.
  *
  *	column  0      1 .. 5      6     7   8   9       10      11 .. 15
  *	        ether  IPv4        ports seq ack head    sum     options, payload
@@ -622,93 +622,101 @@ rest_words(const struct group *g, enum side from, __m512i checked, __m512i sum, 
 	rest[3] = sum;
 }
 
-#define NO_BYTES 0x80, 0x80, 0x80, 0x80
-#define SAME_BYTES 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
-#define LAST_BYTES NO_BYTES, NO_BYTES, NO_BYTES, 12, 13, 14, 15
-#define PORT_BYTES_CLIENT 1, 0, 3, 2, NO_BYTES, NO_BYTES, NO_BYTES
-#define PORT_BYTES_BACKEND 3, 2, 1, 0, NO_BYTES, NO_BYTES, NO_BYTES
-#define NO_MORE_BYTES NO_BYTES, NO_BYTES, NO_BYTES, NO_BYTES
+/* Ports, tags, family, and nothing. */
+static TARGET_INLINE void
+ends_words(const struct group *g, enum side from, __m512i *ends)
+{
+	const __m512i tag = bytes_of(unbiased(g->column[ETHER]), 1, 0, 0x80, 0x80);
+	const __m512i vlan = _mm512_or_si512(
+			_mm512_and_si512(tag, all(0xfff)), all(VLAN_TAG_8100 << 12));
 
-/* How a row becomes a tuple: its words by column, then bytes of each quarter, then what is added.
- */
+	ends[0] = from == SIDE_CLIENT ? bytes_of(unbiased(g->ports), 1, 0, 3, 2)
+				      : bytes_of(unbiased(g->ports), 3, 2, 1, 0);
+	ends[1] = _mm512_maskz_mov_epi32(g->tagged, vlan);
+	ends[2] = _mm512_mask_mov_epi32(all(FAMILY_IP4), g->ip6, all(FAMILY_IP6));
+	ends[3] = all(0);
+}
+
+static_assert(offsetof(struct tuple, backend) == 16 && offsetof(struct tuple, client_port) == 32 &&
+				offsetof(struct tuple, backend_port) == 34 &&
+				offsetof(struct tuple, vlan) == 36 &&
+				offsetof(struct tuple, family) == 40 &&
+				offsetof(struct tuple, zero) == 44,
+		"addresses, and four words");
+
+/* How the 32 bytes of a row that hold both addresses become those of a tuple. */
 static const struct layout {
-	uint32_t columns[LANES];
-	uint8_t bytes[ROW_BYTES];
-	uint32_t added[LANES];
-} layouts[2][SIDE_COUNT] __attribute__((aligned(CACHE_LINE_SIZE))) = {
-		{{{0, 0, 0, IP4_SOURCE, 0, 0, 0, IP4_DESTINATION, IP4_TCP},
-				 {LAST_BYTES, LAST_BYTES, PORT_BYTES_CLIENT, NO_MORE_BYTES},
-				 {[2] = 0xffff0000, [6] = 0xffff0000, [10] = FAMILY_IP4}},
-				{{0, 0, 0, IP4_DESTINATION, 0, 0, 0, IP4_SOURCE, IP4_TCP},
-						{LAST_BYTES, LAST_BYTES, PORT_BYTES_BACKEND,
-								NO_MORE_BYTES},
-						{[2] = 0xffff0000,
-								[6] = 0xffff0000,
-								[10] = FAMILY_IP4}}},
-		{{{3, 4, 5, 6, 7, 8, 9, 10, IP6_TCP},
-				 {SAME_BYTES, SAME_BYTES, PORT_BYTES_CLIENT, NO_MORE_BYTES},
-				 {[10] = FAMILY_IP6}},
-				{{7, 8, 9, 10, 3, 4, 5, 6, IP6_TCP},
-						{SAME_BYTES, SAME_BYTES, PORT_BYTES_BACKEND,
-								NO_MORE_BYTES},
-						{[10] = FAMILY_IP6}}},
+	uint32_t order[8]; /* of the words */
+	uint32_t others[8];
+	uint32_t at;	/* in the row */
+	__mmask8 which; /* of the words are taken from there */
+} layouts[2][SIDE_COUNT] = {
+		{{{[7] = 1}, {[2] = 0xffff0000, [6] = 0xffff0000}, 4 * IP4_SOURCE, 0x88},
+				{{[3] = 1}, {[2] = 0xffff0000, [6] = 0xffff0000}, 4 * IP4_SOURCE,
+						0x88}},
+		{{{0, 1, 2, 3, 4, 5, 6, 7}, {0}, 4 * IP6_SOURCE, 0xff},
+				{{4, 5, 6, 7, 0, 1, 2, 3}, {0}, 4 * IP6_SOURCE, 0xff}},
 };
 
-/* Four words of each packet, from columns: quarter i / 4 of row i % 4 is packet i's. */
-struct quads {
-	__m512i rows[4];
-};
+static TARGET_INLINE void
+addresses_store(const struct group *g, __mmask16 lanes, const struct layout *layout)
+{
+	const __m256i order = _mm256_loadu_si256((const void *)layout->order);
+	const __m256i others = _mm256_loadu_si256((const void *)layout->others);
+	const __mmask8 which = layout->which;
+	const uint32_t at = layout->at;
 
+	for (unsigned i = 0; i < LANES; i++) {
+		__m256i words = _mm256_loadu_si256((const void *)(g->rows[i] + at));
+
+		words = _mm256_mask_permutexvar_epi32(others, which, order, words);
+		if (LIKELY(lanes >> i & 1))
+			_mm256_storeu_si256((void *)&g->pkts[i].tuple, words);
+	}
+}
+
+/* What a packet is told in its last 64 bytes, by the sixteen; column by column, then turned. */
 struct result {
-	struct quads numbers, options, rest;
+	__m512i ends[4], numbers[4], options[4], rest[4];
 };
 
-static TARGET_INLINE __m128i
-quad(const struct quads *quads, unsigned i)
-{
-	const uint8_t *at = (const uint8_t *)quads + i % 4 * ROW_BYTES + i / 4 * 16;
-
-	return _mm_load_si128((const __m128i *)(const void *)at);
-}
+static_assert(offsetof(struct pkt, seq) == offsetof(struct pkt, tuple.client_port) + 16 &&
+				sizeof(struct pkt) == offsetof(struct pkt, tuple.client_port) + 64,
+		"a line is stored at once");
 
 static TARGET_INLINE void
-packet_store(const struct group *g, const struct result *result, const struct layout *layout,
-		unsigned i)
-{
-	struct pkt *pkt = &g->pkts[i];
-	__m512i words = _mm512_permutexvar_epi32(
-			_mm512_load_si512(layout->columns), _mm512_loadu_si512(g->rows[i]));
-
-	words = _mm512_shuffle_epi8(words, _mm512_load_si512(layout->bytes));
-	words = _mm512_add_epi32(words, _mm512_load_si512(layout->added));
-	_mm512_storeu_si512(&pkt->tuple, words); /* the numbers behind it follow */
-	_mm_storeu_si128((__m128i *)(void *)&pkt->seq, quad(&result->numbers, i));
-	_mm_storeu_si128((__m128i *)(void *)&pkt->opt, quad(&result->options, i));
-	_mm_storeu_si128((__m128i *)(void *)&pkt->l3_offset, quad(&result->rest, i));
-	pkt->kind = PKT_TCP;
-}
-
-static TARGET_INLINE void
-group_store(const struct group *g, enum side from, const struct result *result)
+lines_store(const struct group *g, struct result *result)
 {
 	const unsigned common = g->ip4 | g->ip6;
-	const struct layout *layout = &layouts[g->ip6 != 0][from];
 
-	if (LIKELY(common == LANES_ALL && (g->ip4 == 0 || g->ip6 == 0))) {
-		for (unsigned n = 0; n < 4; n++)
-			for (unsigned i = n; i < LANES; i += 4)
-				packet_store(g, result, layout, i);
-	} else {
-		for (unsigned i = 0; i < LANES; i++)
-			if (common >> i & 1)
-				packet_store(g, result, &layouts[g->ip6 >> i & 1][from], i);
+	turn_quarters(result->ends);
+	turn_quarters(result->numbers);
+	turn_quarters(result->options);
+	turn_quarters(result->rest);
+	for (unsigned n = 0; n < 4; n++) {
+		__m512i lines[LANES];
+
+		turn_whole(lines, 0, result->ends[n], result->numbers[n], result->options[n],
+				result->rest[n]);
+		for (unsigned i = 0; i < 4; i++) {
+			struct pkt *pkt = &g->pkts[4 * i + n];
+
+			if (UNLIKELY(!(common >> (4 * i + n) & 1)))
+				continue;
+			_mm512_storeu_si512(&pkt->tuple.client_port, lines[4 * i]);
+			pkt->kind = PKT_TCP;
+		}
 	}
-	if (LIKELY(g->tagged == 0))
-		return;
-	for (unsigned i = 0; i < LANES; i++)
-		if (common & g->tagged & 1u << i)
-			g->pkts[i].tuple.vlan =
-					(load_be16(g->rows[i]) & 0xfffu) | VLAN_TAG_8100 << 12;
+}
+
+static TARGET_INLINE void
+group_store(const struct group *g, enum side from, struct result *result)
+{
+	if (g->ip4 != 0)
+		addresses_store(g, g->ip4, &layouts[0][from]);
+	if (g->ip6 != 0)
+		addresses_store(g, g->ip6, &layouts[1][from]);
+	lines_store(g, result);
 }
 
 /* Where a column is what the first lane has there. */
@@ -766,21 +774,19 @@ pkt_read_avx512(struct pkt *pkts, enum side from)
 	sum = tcp_sum(&g);
 	sound = headers_are_sound(&g, head_words);
 	summed = sums_are_right(&g, sound, sum);
-	read = options_read(&g, sound, head_words, &result.options.rows[0]);
+	read = options_read(&g, sound, head_words, result.options);
 	checked = _mm512_maskz_mov_epi32(sound, all((uint32_t)PKT_HEADERS_SOUND << 24));
 	checked = _mm512_mask_or_epi32(
 			checked, summed, checked, all((uint32_t)PKT_SUM_RIGHT << 24));
 	checked = _mm512_mask_or_epi32(
 			checked, read, checked, all((uint32_t)PKT_OPTIONS_READ << 24));
 
-	result.numbers.rows[0] = host32(g.seq);
-	result.numbers.rows[1] = host32(g.ack);
-	result.numbers.rows[2] = head_words;
-	result.numbers.rows[3] = g.l4_length;
-	rest_words(&g, from, checked, sum, &result.rest.rows[0]);
-	turn_quarters(result.numbers.rows);
-	turn_quarters(result.options.rows);
-	turn_quarters(result.rest.rows);
+	result.numbers[0] = host32(g.seq);
+	result.numbers[1] = host32(g.ack);
+	result.numbers[2] = head_words;
+	result.numbers[3] = g.l4_length;
+	rest_words(&g, from, checked, sum, result.rest);
+	ends_words(&g, from, result.ends);
 	group_store(&g, from, &result);
 	return alike_find(&g, sound & summed & read, from);
 }
