@@ -11,8 +11,8 @@
 
 /**
  * Refuses and counts all of them, if none proves anything: count of them, 1..BURST_MAX, from
- * clients, with neither SYN nor RST, without connection (pkt->conn is FLOW_NONE). False: nothing is
- * decided; perhaps they have been looked at, as handshake_look() would.
+ * clients, with neither SYN nor RST, without connection. False: nothing is decided; perhaps they
+ * have been looked at, as handshake_look() would.
  */
 bool ack_flood_refuse(struct worker *w, struct task *tasks, unsigned count);
 

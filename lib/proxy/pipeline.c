@@ -29,13 +29,8 @@ struct task_list {
 	unsigned count;
 	unsigned acks; /* those of them that pkt_read() found to be ACKs */
 	struct task tasks[BURST_MAX];
+	struct flow_query queries[BURST_MAX]; /* the same packets, of those that are looked up */
 };
-
-static inline void
-list_add(struct task_list *list, struct pkt *pkt, const struct backend_config *config)
-{
-	list->tasks[list->count++] = (struct task){.pkt = pkt, .config = config};
-}
 
 /* What pkt_read() found alike, bit i for the burst's i-th packet: each group of READ_TOGETHER by
  * itself. Without a bit nothing is known. */
@@ -47,6 +42,7 @@ static_assert(BURST_MAX <= 32, "a bit for each");
 
 /* Packets that are read together while the headers of as many more are loaded. */
 #define READ_TOGETHER PKT_READ_LANES
+#define GROUP_ALL ((1u << READ_TOGETHER) - 1)
 
 /* Packets between the one whose headers are loaded and the one that is read alone. */
 #define PREFETCH_AHEAD 8
@@ -111,34 +107,45 @@ fragment_reason(struct worker *w, const struct pkt *pkt, enum side from)
 								      : REASON_fragment_passed;
 }
 
-/* A client's sound SYN, which is looked up among the half-open clients. */
+/* Clients' sound SYNs in a row, which are looked up among the half-open clients. */
 static inline void
-syn_add(struct worker *w, struct pkt *pkt, const struct backend_config *config,
-		struct task_list *syns)
+syns_add(const struct worker *w, struct pkt *pkts, unsigned count,
+		const struct backend_config *config, struct task_list *syns)
 {
-	pkt->hash = flow_table_hash(&w->flows, &pkt->tuple);
-	if (!syn_queue_is_empty(&w->syns))
-		flow_table_prefetch(&w->syns.flows, pkt->hash);
-	list_add(syns, pkt, config);
+	struct task *tasks = &syns->tasks[syns->count];
+	const bool is_queue_empty = syn_queue_is_empty(&w->syns);
+
+	for (unsigned i = 0; i < count; i++) {
+		struct pkt *pkt = &pkts[i];
+		const uint32_t hash = flow_table_hash(&w->flows, &pkt->tuple);
+
+		pkt->hash = hash;
+		if (!is_queue_empty)
+			flow_table_prefetch(&w->syns.flows, hash);
+		tasks[i] = (struct task){.pkt = pkt, .config = config};
+	}
+	syns->count += count;
 }
 
-/* Anything else that is sound, which is looked up among the connections. */
+/* Anything else that is sound, in a row, which is looked up among the connections. */
 static inline void
-sound_add(struct worker *w, struct pkt *pkt, const struct backend_config *config,
-		struct task_list *sound)
+sound_add(const struct worker *w, struct pkt *pkts, unsigned count,
+		const struct backend_config *config, struct task_list *sound)
 {
-	pkt->hash = flow_table_hash(&w->flows, &pkt->tuple);
-	flow_table_prefetch(&w->flows, pkt->hash);
-	list_add(sound, pkt, config);
-}
+	struct task *tasks = &sound->tasks[sound->count];
+	struct flow_query *queries = &sound->queries[sound->count];
 
-/* One that pkt_read() found to be an ACK. */
-static inline void
-ack_add(struct worker *w, struct pkt *pkt, const struct backend_config *config,
-		struct task_list *sound)
-{
-	sound_add(w, pkt, config, sound);
-	sound->acks++;
+	for (unsigned i = 0; i < count; i++) {
+		struct pkt *pkt = &pkts[i];
+		const uint32_t hash = flow_table_hash(&w->flows, &pkt->tuple);
+
+		pkt->hash = hash;
+		flow_table_prefetch(&w->flows, hash);
+		queries[i].tuple = &pkt->tuple;
+		queries[i].hash = hash;
+		tasks[i] = (struct task){.pkt = pkt, .config = config};
+	}
+	sound->count += count;
 }
 
 /* Judges one packet. What is for a backend and sound goes on: a client's SYN, which is looked up
@@ -180,9 +187,9 @@ stage_judge(struct worker *w, struct pkt *pkt, enum side from, const struct back
 	if (pkt->reason != REASON_NONE)
 		return;
 	if (is_client_syn(pkt, from))
-		syn_add(w, pkt, config, syns);
+		syns_add(w, pkt, 1, config, syns);
 	else
-		sound_add(w, pkt, config, sound);
+		sound_add(w, pkt, 1, config, sound);
 }
 
 /* Of a packet that may have been read before. */
@@ -215,21 +222,27 @@ stage_judge_group(struct worker *w, struct burst *burst, unsigned first, const s
 {
 	const unsigned end = first + read_count(burst, first);
 	const struct backend_config *config = NULL;
-	uint32_t are_syns = alike->syns >> first, are_acks = alike->acks >> first;
+	uint32_t are_syns = alike->syns >> first & GROUP_ALL;
+	uint32_t are_acks = alike->acks >> first & GROUP_ALL;
 
 	if ((are_syns | are_acks) & 1)
 		config = alike_config(w, &burst->pkts[first], last);
 	if (config == NULL)
 		are_syns = are_acks = 0;
-	for (unsigned i = first; i < end; i++, are_syns >>= 1, are_acks >>= 1) {
-		struct pkt *pkt = &burst->pkts[i];
+	for (unsigned i = first, row; i < end; i += row, are_syns >>= row, are_acks >>= row) {
+		struct pkt *pkts = &burst->pkts[i];
 
-		if (LIKELY(are_syns & 1))
-			syn_add(w, pkt, config, syns);
-		else if (LIKELY(are_acks & 1))
-			ack_add(w, pkt, config, sound);
-		else
-			judge_one(w, pkt, burst->from, last, sound, syns);
+		row = 1;
+		if (LIKELY(are_syns & 1)) {
+			row = (unsigned)__builtin_ctz(~are_syns);
+			syns_add(w, pkts, row, config, syns);
+		} else if (LIKELY(are_acks & 1)) {
+			row = (unsigned)__builtin_ctz(~are_acks);
+			sound_add(w, pkts, row, config, sound);
+			sound->acks += row;
+		} else {
+			judge_one(w, pkts, burst->from, last, sound, syns);
+		}
 	}
 }
 
@@ -326,23 +339,6 @@ note_kind(struct worker *w, const struct burst *burst, unsigned unproved)
 	w->reads_together[burst->from] = 2 * unproved > burst->count;
 }
 
-/* Returns how many have a connection. */
-static unsigned
-stage_find(const struct worker *w, const struct task_list *sound)
-{
-	struct flow_query queries[BURST_MAX];
-	unsigned found;
-
-	for (unsigned i = 0; i < sound->count; i++) {
-		queries[i].tuple = &sound->tasks[i].pkt->tuple;
-		queries[i].hash = sound->tasks[i].pkt->hash;
-	}
-	found = flow_table_find_all(&w->flows, queries, sound->count);
-	for (unsigned i = 0; i < sound->count; i++)
-		sound->tasks[i].pkt->conn = queries[i].handle;
-	return found;
-}
-
 /* Starts loading what a step of a handshake will need. */
 static void
 prefetch_step(const struct worker *w, const struct pkt *pkt)
@@ -357,7 +353,7 @@ prefetch_step(const struct worker *w, const struct pkt *pkt)
 	}
 }
 
-/* Sorts: spliced, or a step of a handshake. */
+/* Sorts what has been looked up: spliced, or a step of a handshake. */
 static void
 stage_classify(struct worker *w, const struct task_list *sound, struct task_list *spliced,
 		struct task_list *steps)
@@ -365,6 +361,7 @@ stage_classify(struct worker *w, const struct task_list *sound, struct task_list
 	for (unsigned i = 0; i < sound->count; i++) {
 		struct pkt *pkt = sound->tasks[i].pkt;
 
+		pkt->conn = sound->queries[i].handle;
 		if (UNLIKELY(pkt->kind == PKT_ICMP_ERROR)) {
 			pkt->reason = (uint8_t)icmp_error_take(w, pkt);
 		} else if (pkt->conn != FLOW_NONE &&
@@ -396,7 +393,9 @@ static unsigned
 stage_sort(struct worker *w, struct task_list *sound, struct task_list *spliced,
 		struct task_list *steps)
 {
-	if (stage_find(w, sound) == 0 && sound->count > 0 && sound->acks == sound->count &&
+	const unsigned found = flow_table_find_all(&w->flows, sound->queries, sound->count);
+
+	if (found == 0 && sound->count > 0 && sound->acks == sound->count &&
 			ack_flood_refuse(w, sound->tasks, sound->count)) {
 		note_recent(w, sound);
 		return sound->count;
