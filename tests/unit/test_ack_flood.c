@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Floods by the burst, and what hides among them, against the same packets one by one: two workers
+ * with the same keys, of which one reads whole bursts together and takes the short ways. Every
+ * packet ends the same, byte for byte, and so do the counters.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "world.h"
+
+#define ROUNDS 360
+
+/* What a burst is made of; each among others, too. */
+enum crowd {
+	CROWD_ACKS,	/* forged ones for one backend */
+	CROWD_ACKS_IP6, /* the same */
+	CROWD_SYNS,
+	CROWD_BOTH,
+	CROWD_BACKENDS, /* forged ACKs for two backends */
+	CROWD_FAMILIES, /* and for both families */
+	CROWD_COUNT,
+};
+
+/* And who is in it. */
+enum guest {
+	GUEST_NONE,
+	GUEST_CLIENT,	 /* a client's proof, and its first data behind it, twice */
+	GUEST_CONNECTED, /* a segment of a connection */
+	GUEST_RESET,
+	GUEST_STRAY_SYN_ACK,
+	GUEST_FOREIGN, /* for no backend */
+	GUEST_COUNT,
+};
+
+struct twins {
+	struct world *bursts, *alone;
+	uint64_t random;
+	unsigned port;
+	struct flow_script connected;
+};
+
+static uint32_t
+draw(struct twins *t)
+{
+	return (uint32_t)packet_random(&t->random);
+}
+
+static struct packet
+one_of(struct twins *t, enum crowd crowd)
+{
+	const uint32_t bits = draw(t);
+	const bool is_syn = crowd == CROWD_SYNS || (crowd == CROWD_BOTH && bits & 1);
+	/* Who sends a SYN sends no ACK in the same burst, which would be looked at first. */
+	struct packet p = world_stranger_syn(
+			crowd == CROWD_BOTH ? draw(t) % 100000 * 2 + is_syn : draw(t) % 1000);
+
+	if (is_syn) {
+		p.seq = draw(t);
+		return p;
+	}
+	if (crowd == CROWD_ACKS_IP6 || (crowd == CROWD_FAMILIES && bits & 2))
+		p = packet_ip6("fd00::1", (uint16_t)(1024 + bits % 60000), "fd00::2", 80);
+	p.options_length = 0;
+	if (bits & 4) {
+		packet_add_nop(&p);
+		packet_add_nop(&p);
+		packet_add_timestamp(&p, draw(t), draw(t));
+	}
+	if (crowd == CROWD_BACKENDS && bits & 8)
+		p.destination_port = 443;
+	p.flags = bits & 48 ? PACKET_ACK : PACKET_ACK | PACKET_FIN;
+	p.seq = draw(t);
+	p.ack = draw(t);
+	return p;
+}
+
+static struct packet
+data(const struct flow_script *f, unsigned offset)
+{
+	struct packet p = flow_client(
+			f, PACKET_ACK | PACKET_PSH, f->client_isn + 1 + offset, f->iss + 1);
+
+	p.payload = (const uint8_t *)"x";
+	p.payload_length = 1;
+	return p;
+}
+
+/* The client's SYN goes ahead, to both. */
+static struct flow_script
+client_new(struct twins *t)
+{
+	struct flow_script f = flow_script_default(4, (uint16_t)(20000 + t->port++ % 40000)), g = f;
+
+	flow_send_syn(t->bursts, &f);
+	flow_send_syn(t->alone, &g);
+	assert_int_equal(f.iss, g.iss);
+	return f;
+}
+
+/* Puts a guest in the place of up to three of the packets, in order. */
+static void
+invite(struct twins *t, enum guest guest, struct packet *packets, unsigned count)
+{
+	const unsigned first = draw(t) % (count - 2);
+	const unsigned second = first + 1 + draw(t) % (count - 2 - first);
+	struct flow_script f;
+
+	switch (guest) {
+	case GUEST_CLIENT:
+		f = client_new(t);
+		packets[first] = flow_ack(&f);
+		packets[second] = data(&f, 0);
+		packets[second + 1] = data(&f, 1);
+		break;
+	case GUEST_CONNECTED:
+		packets[first] = data(&t->connected, draw(t) % 4);
+		break;
+	case GUEST_RESET:
+		packets[first].flags = PACKET_RST;
+		break;
+	case GUEST_STRAY_SYN_ACK:
+		packets[first].flags = PACKET_SYN | PACKET_ACK;
+		break;
+	case GUEST_FOREIGN:
+		packets[first].destination_port = 22;
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+send(struct twins *t, const struct packet *packets, unsigned count)
+{
+	static struct outcome together[BURST_MAX];
+
+	world_send_burst(t->bursts, SIDE_CLIENT, count, packets, together);
+	for (unsigned i = 0; i < count; i++) {
+		const struct outcome alone = world_send(t->alone, SIDE_CLIENT, &packets[i]);
+
+		assert_int_equal(together[i].reason, alone.reason);
+		assert_int_equal(together[i].verdict, alone.verdict);
+		if (alone.verdict != VERDICT_REPLY && alone.verdict != VERDICT_FORWARD)
+			continue;
+		assert_int_equal(together[i].length, alone.length);
+		assert_memory_equal(together[i].frame, alone.frame, alone.length);
+	}
+	assert_int_equal(t->bursts->emitted_count, t->alone->emitted_count);
+	t->bursts->emitted_count = t->alone->emitted_count = 0;
+}
+
+static void
+counters_are_equal(const struct twins *t)
+{
+	for (enum reason reason = 0; reason < REASON_COUNT; reason++)
+		assert_int_equal(world_reason(t->bursts, reason), world_reason(t->alone, reason));
+	for (uint16_t slot = 0; slot < WORLD_BACKENDS; slot++)
+		for (enum backend_counter c = 0; c < BACKEND_COUNTER_COUNT; c++)
+			assert_int_equal(world_counter(t->bursts, slot, c),
+					world_counter(t->alone, slot, c));
+}
+
+static void
+twins_init(struct twins *t, enum world_mode mode, uint8_t stray)
+{
+	const struct world_options options = {
+			.connections = 4096,
+			.mode = mode,
+			.backend = {.backlog = 100, .stray = stray},
+	};
+	struct flow_script again;
+
+	*t = (struct twins){world_new(&options), world_new(&options), 7, 0,
+			flow_script_default(4, 19999)};
+	again = t->connected;
+	flow_establish(t->bursts, &t->connected);
+	flow_establish(t->alone, &again);
+}
+
+static void
+run(enum world_mode mode, uint8_t stray)
+{
+	struct packet packets[BURST_MAX];
+	struct twins t;
+
+	twins_init(&t, mode, stray);
+	for (unsigned n = 0; n < ROUNDS; n++) {
+		const enum crowd crowd = n % CROWD_COUNT;
+		const enum guest guest = n / CROWD_COUNT % GUEST_COUNT;
+		const unsigned count = draw(&t) & 1 ? BURST_MAX : 3 + draw(&t) % (BURST_MAX - 2);
+
+		/* So that the next burst is read together. */
+		world_flood(t.bursts, 200000 + 32 * n, 32);
+		world_flood(t.alone, 200000 + 32 * n, 32);
+		for (unsigned i = 0; i < count; i++)
+			packets[i] = one_of(&t, crowd);
+		invite(&t, guest, packets, count);
+		send(&t, packets, count);
+	}
+	counters_are_equal(&t);
+	assert_in_range(world_connections(t.bursts), 50, 4096);
+	assert_in_range(world_reason(t.bursts, REASON_syn_cookie_sent), ROUNDS, ROUNDS * 64);
+	if (stray == STRAY_DROP)
+		assert_in_range(world_reason(t.bursts, REASON_ack_cookie_invalid), 2 * ROUNDS,
+				ROUNDS * 32);
+	world_free(t.bursts);
+	world_free(t.alone);
+}
+
+/* 1. Cookies alone. */
+static void
+test_mode_2(void **state)
+{
+	(void)state;
+	run(WORLD_MODE_2, STRAY_DROP);
+}
+
+/* 2. A full queue, whose clients' tuples the flood names too. */
+static void
+test_mode_1(void **state)
+{
+	(void)state;
+	run(WORLD_MODE_1, STRAY_DROP);
+}
+
+/* 3. Forged ACKs are answered by resets. */
+static void
+test_strays_reset(void **state)
+{
+	(void)state;
+	run(WORLD_MODE_2, STRAY_RESET);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(test_mode_2),
+			cmocka_unit_test(test_mode_1),
+			cmocka_unit_test(test_strays_reset),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
