@@ -235,6 +235,34 @@ test_strays_reset(void **state)
 	run(WORLD_MODE_2, STRAY_RESET);
 }
 
+/* 4. A queued client's zero-window probe, which its entry proves and no cookie without timestamps
+ * does (RFC 9293 3.8.6.1), among forged ACKs. */
+static void
+test_probe_of_queued(void **state)
+{
+	struct world *w = world_new(
+			&(struct world_options){.mode = WORLD_MODE_1, .backend = {.backlog = 40}});
+	struct flow_script f = flow_script_default(4, 40000);
+	struct twins t = {.random = 3};
+	struct packet packets[BURST_MAX];
+	struct outcome out[BURST_MAX];
+
+	(void)state;
+	f.client_timestamp = false;
+	flow_send_syn(w, &f);
+	world_flood(w, 0, 64);
+	assert_in_range(world_reason(w, REASON_syn_cookie_sent), 1, 64);
+	for (unsigned i = 0; i < BURST_MAX; i++)
+		packets[i] = one_of(&t, CROWD_ACKS);
+	packets[17] = flow_ack(&f);
+	packets[17].seq--;
+	world_send_burst(w, SIDE_CLIENT, BURST_MAX, packets, out);
+	for (unsigned i = 0; i < BURST_MAX; i++)
+		assert_int_equal(out[i].reason,
+				i == 17 ? REASON_ack_connecting : REASON_ack_cookie_invalid);
+	world_free(w);
+}
+
 int
 main(void)
 {
@@ -242,6 +270,7 @@ main(void)
 			cmocka_unit_test(test_mode_2),
 			cmocka_unit_test(test_mode_1),
 			cmocka_unit_test(test_strays_reset),
+			cmocka_unit_test(test_probe_of_queued),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

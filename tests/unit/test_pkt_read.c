@@ -153,15 +153,29 @@ spoil(const struct template *t, uint8_t *frame, uint64_t *random)
 		frame[(bits >> 16 & 0xffff) % t->length] ^= (uint8_t)(1u << (bits >> 14 & 3));
 }
 
+/* A random one; like: of the same family and with the same tags as that. */
+static const struct template *
+template_draw(uint64_t random, const struct template *like)
+{
+	const struct template *t = &templates[random % TEMPLATES];
+
+	while (like != NULL &&
+			(t->l3 != like->l3 || t->frame[t->l3] >> 4 != like->frame[like->l3] >> 4))
+		t = &templates[(unsigned)(t - templates + 1) % TEMPLATES];
+	return t;
+}
+
 /* Twins of one random packet, which has some room behind it up to the page's end. */
 static void
-make(struct pkt *pkt, struct pkt *twin, unsigned i, uint64_t *random)
+make(struct pkt *pkt, struct pkt *twin, unsigned i, const struct template *like, uint64_t *random)
 {
 	uint64_t bits = packet_random(random);
-	const struct template *t = &templates[bits % TEMPLATES];
+	const struct template *t = template_draw(bits, like);
 	unsigned length = t->length, room;
 
-	spoil(t, memcpy(copies[i], t->frame, length), random);
+	memcpy(copies[i], t->frame, length);
+	if (like == NULL || bits >> 47 & 1)
+		spoil(t, copies[i], random);
 	if ((bits >> 8 & 7) == 0)
 		length -= (unsigned)((bits >> 11 & 0xff) % length);
 	room = bits >> 19 & 1 ? length + (bits >> 20 & 63) : length + 64;
@@ -205,8 +219,35 @@ assert_same(const struct pkt *a, const struct pkt *b)
 
 /* What a run went through, so that it can't go by without. */
 static struct {
-	unsigned sound, begun, refused[REASON_COUNT];
+	unsigned sound, begun, syns, acks, refused[REASON_COUNT];
 } seen;
+
+/* What a burst has in common is true of each, as the twins have it. */
+static void
+check_alike(struct pkt_alike alike, const struct pkt *pkts, const struct pkt *twins, unsigned count,
+		enum side from)
+{
+	for (unsigned i = 0; i < PKT_READ_LANES; i++) {
+		const bool is_syn = alike.syns >> i & 1, is_ack = alike.acks >> i & 1;
+		struct pkt twin = twins[i];
+
+		if (!is_syn && !is_ack)
+			continue;
+		assert_true(i < count && from == SIDE_CLIENT && !(is_syn && is_ack));
+		assert_int_equal(pkts[i].checked, PKT_SOUND);
+		pkt_parse(&twin, from);
+		assert_int_equal(twin.kind, PKT_TCP);
+		assert_int_equal(pkt_check_tcp(&twin), REASON_NONE);
+		assert_int_equal(twin.flags & (PACKET_SYN | PACKET_ACK),
+				is_syn ? PACKET_SYN : PACKET_ACK);
+		assert_true(!(twin.flags & PACKET_RST));
+		assert_memory_equal(&twin.tuple.backend, &pkts[0].tuple.backend,
+				sizeof(twin.tuple.backend));
+		assert_int_equal(twin.tuple.backend_port, pkts[0].tuple.backend_port);
+		seen.syns += is_syn;
+		seen.acks += is_ack;
+	}
+}
 
 static void
 check_twins(enum kernel kernel, struct pkt *pkt, struct pkt *twin, enum side from)
@@ -238,15 +279,18 @@ check_burst(enum kernel kernel, uint64_t *random)
 	uint64_t bits = packet_random(random);
 	unsigned count = bits & 3 ? BURST : (unsigned)(bits >> 8) % (BURST + 1);
 	enum side from = bits >> 2 & 1 ? SIDE_CLIENT : SIDE_BACKEND;
+	const struct template *like = bits >> 3 & 1 ? template_draw(bits >> 20, NULL) : NULL;
+	struct pkt_alike alike;
 
 	for (unsigned i = 0; i < count; i++)
-		make(&pkts[i], &twins[i], i, random);
+		make(&pkts[i], &twins[i], i, like, random);
 	/* As a worker does that handed its neighbours' packets on. */
 	if ((bits >> 16 & 15) == 0 && count > 0) {
 		pkt_parse(&pkts[bits % count], from);
 		assert_true(pkts[bits % count].kind != PKT_TCP || pkts[bits % count].checked == 0);
 	}
-	pkt_read(kernel, pkts, count, from);
+	alike = pkt_read(kernel, pkts, count, from);
+	check_alike(alike, pkts, twins, count, from);
 	for (unsigned i = 0; i < count; i++)
 		check_twins(kernel, &pkts[i], &twins[i], from);
 }
@@ -265,9 +309,11 @@ test_ten_million_twins(void **state)
 	if (kernel_best() == KERNEL_AVX512) {
 		assert_in_range(seen.sound, TWINS / 10, TWINS);
 		assert_in_range(seen.begun, TWINS / 20, TWINS);
+		assert_in_range(seen.syns, TWINS / 4000, TWINS);
+		assert_in_range(seen.acks, TWINS / 4000, TWINS);
 	} else {
 		/* Nobody has looked, so nothing may count as found right. */
-		assert_int_equal(seen.sound + seen.begun, 0);
+		assert_int_equal(seen.sound + seen.begun + seen.syns + seen.acks, 0);
 	}
 	for (unsigned i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
 		assert_in_range(seen.refused[wanted[i]], TWINS / 10000, TWINS);
@@ -317,6 +363,43 @@ test_special_addresses(void **state)
 	}
 }
 
+/* A flood's packets are told as such: all of them but the one that differs. */
+static void
+test_alike(void **state)
+{
+	static const char *const clients[] = {"192.0.2.1", "2001:db8::1"};
+	static const char *const backends[] = {"192.0.2.80", "fd00::2"},
+				 *others[] = {"192.0.2.81", "fd00::2:0:0:2"};
+
+	(void)state;
+	if (!kernel_is_supported(KERNEL_AVX512))
+		return;
+	/* Family, flags, the odd one's place, how it differs. */
+	for (unsigned n = 0; n < 2 * 2 * 15 * 4; n++) {
+		const unsigned ip6 = n & 1, odd = 1 + n / 4 % 15, how = n / 60;
+		const uint8_t flags = n & 2 ? PACKET_SYN : PACKET_ACK;
+		struct pkt pkts[PKT_READ_LANES];
+		struct pkt_alike alike;
+
+		for (unsigned i = 0; i < PKT_READ_LANES; i++) {
+			const char *const to = i == odd && how == 0 ? others[ip6] : backends[ip6];
+			struct packet p =
+					ip6 ? packet_ip6(clients[1], (uint16_t)(1024 + i), to, 80)
+					    : packet_ip4(clients[0], (uint16_t)(1024 + i), to, 80);
+
+			p.flags = i == odd && how == 2 ? PACKET_RST : flags;
+			p.destination_port += i == odd && how == 1;
+			pkts[i] = (struct pkt){.data = copies[i],
+					.len = (uint32_t)packet_write(&p, copies[i], ROOM_BYTES),
+					.tailroom = 64};
+			copies[i][i == odd && how == 3 ? 30 : ROOM_BYTES - 1] ^= 1;
+		}
+		alike = pkt_read(KERNEL_AVX512, pkts, PKT_READ_LANES, SIDE_CLIENT);
+		assert_int_equal(n & 2 ? alike.syns : alike.acks, 0xffff & ~(1u << odd));
+		assert_int_equal(n & 2 ? alike.acks : alike.syns, 0);
+	}
+}
+
 static int
 setup(void **state)
 {
@@ -344,6 +427,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(test_ten_million_twins),
 			cmocka_unit_test(test_special_addresses),
+			cmocka_unit_test(test_alike),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
