@@ -5,6 +5,7 @@
 
 /* A vector's way takes as long for one packet as for sixteen: shorter bursts don't gain. */
 #define PACKETS_WORTH_A_VECTOR 4
+#define PACKETS_WORTH_LANES 3
 
 struct tcp_opt_syn
 syn_ack_burst_announce(const struct syn_ack_burst *burst, unsigned i)
@@ -42,6 +43,36 @@ syn_ack_burst_build(struct syn_ack_burst *burst, unsigned i, const struct tcp_op
 }
 
 /* The cookie keeps what was agreed, not what was offered. */
+static inline struct cookie_syn
+syn_agreed(const struct syn_ack_burst *burst, unsigned i)
+{
+	const struct pkt *pkt = burst->pkts[i];
+	const uint8_t flags = burst->terms[i].flags;
+	const bool has_timestamp = pkt->opt.has_timestamp & (flags / SYN_TERMS_TIMESTAMPS);
+
+	return (struct cookie_syn){
+			.isn = pkt->seq,
+			.mss = pkt->opt.mss,
+			.wscale = pkt->opt.wscale,
+			.sack_permitted = pkt->opt.sack_permitted & (flags / SYN_TERMS_SACK),
+			.has_timestamp = has_timestamp,
+			.ecn = has_timestamp & (flags / SYN_TERMS_ECN) & pkt_offers_ecn(pkt),
+	};
+}
+
+/* Of so few that lanes would only be a detour. */
+static void
+cookies_make_few(const struct jar *jar, struct syn_ack_burst *burst)
+{
+	for (unsigned i = 0; i < burst->count; i++) {
+		const struct cookie_syn syn = syn_agreed(burst, i);
+		const struct cookie cookie = cookie_encode(jar, &burst->pkts[i]->tuple, &syn);
+
+		burst->iss[i] = cookie.iss;
+		burst->tsval[i] = cookie.tsval;
+	}
+}
+
 static void
 cookies_make(const struct jar *jar, enum kernel kernel, struct syn_ack_burst *burst)
 {
@@ -50,17 +81,8 @@ cookies_make(const struct jar *jar, enum kernel kernel, struct syn_ack_burst *bu
 	struct cookie cookies[SYN_ACK_BURST_MAX];
 
 	for (unsigned i = 0; i < burst->count; i++) {
-		const struct pkt *pkt = burst->pkts[i];
-		const uint8_t flags = burst->terms[i].flags;
-		struct cookie_syn *syn = &syns[i];
-
-		tuples[i] = &pkt->tuple;
-		syn->isn = pkt->seq;
-		syn->mss = pkt->opt.mss;
-		syn->wscale = pkt->opt.wscale;
-		syn->sack_permitted = pkt->opt.sack_permitted & (flags / SYN_TERMS_SACK);
-		syn->has_timestamp = pkt->opt.has_timestamp & (flags / SYN_TERMS_TIMESTAMPS);
-		syn->ecn = syn->has_timestamp & (flags / SYN_TERMS_ECN) & pkt_offers_ecn(pkt);
+		tuples[i] = &burst->pkts[i]->tuple;
+		syns[i] = syn_agreed(burst, i);
 	}
 	cookie_encode_burst(jar, kernel, tuples, syns, cookies, burst->count);
 	for (unsigned i = 0; i < burst->count; i++) {
@@ -74,7 +96,10 @@ answer_one_by_one(const struct jar *jar, enum kernel kernel, struct syn_ack_burs
 {
 	uint32_t answered = 0;
 
-	cookies_make(jar, kernel, burst);
+	if (burst->count < PACKETS_WORTH_LANES)
+		cookies_make_few(jar, burst);
+	else
+		cookies_make(jar, kernel, burst);
 	for (unsigned i = 0; i < burst->count; i++) {
 		struct tcp_opt_syn announce = syn_ack_burst_announce(burst, i);
 

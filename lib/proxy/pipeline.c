@@ -42,6 +42,7 @@ static_assert(BURST_MAX <= 32, "a bit for each");
 
 /* Packets that are read together while the headers of as many more are loaded. */
 #define READ_TOGETHER PKT_READ_LANES
+#define READ_TOGETHER_LEAST 4 /* fewer are read as quickly one by one */
 #define GROUP_ALL ((1u << READ_TOGETHER) - 1)
 
 /* Packets between the one whose headers are loaded and the one that is read alone. */
@@ -393,9 +394,12 @@ static unsigned
 stage_sort(struct worker *w, struct task_list *sound, struct task_list *spliced,
 		struct task_list *steps)
 {
-	const unsigned found = flow_table_find_all(&w->flows, sound->queries, sound->count);
+	unsigned found;
 
-	if (found == 0 && sound->count > 0 && sound->acks == sound->count &&
+	if (sound->count == 0)
+		return 0;
+	found = flow_table_find_all(&w->flows, sound->queries, sound->count);
+	if (found == 0 && sound->acks == sound->count &&
 			ack_flood_refuse(w, sound->tasks, sound->count)) {
 		note_recent(w, sound);
 		return sound->count;
@@ -576,7 +580,8 @@ sluice_burst(struct worker *w, struct burst *burst, ticks_t now)
 	syns.count = 0;
 	steps.count = 0;
 	worker_enter(w, now);
-	if (w->reads_together[burst->from] || UNLIKELY(snapshot_is_large(w->snapshot)))
+	if ((w->reads_together[burst->from] && burst->count >= READ_TOGETHER_LEAST) ||
+			UNLIKELY(snapshot_is_large(w->snapshot)))
 		stage_judge_all(w, burst, &sound, &syns);
 	else
 		stage_judge_each(w, burst, &sound, &syns);
