@@ -388,6 +388,16 @@ note_recent(struct worker *w, const struct task_list *list)
 	}
 }
 
+/* The same of forged ACKs. */
+static void
+note_refused(struct worker *w, const struct task_list *sound)
+{
+	const ticks_t now = w->now;
+
+	for (unsigned i = 0; i < sound->count; i++)
+		recent_note(&w->recent, sound->queries[i].hash, REASON_ack_cookie_invalid, now);
+}
+
 /* Looks up, and sorts; but what a flood of forged ACKs is made of is refused on the spot, unsorted.
  * Returns how many of these there were. */
 static unsigned
@@ -401,7 +411,7 @@ stage_sort(struct worker *w, struct task_list *sound, struct task_list *spliced,
 	found = flow_table_find_all(&w->flows, sound->queries, sound->count);
 	if (found == 0 && sound->acks == sound->count &&
 			ack_flood_refuse(w, sound->tasks, sound->count)) {
-		note_recent(w, sound);
+		note_refused(w, sound);
 		return sound->count;
 	}
 	stage_classify(w, sound, spliced, steps);

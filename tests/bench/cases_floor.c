@@ -19,6 +19,7 @@
 enum piece {
 	PIECE_SIPHASH,	   /* a cookie's MAC, IPv4 */
 	PIECE_SIPHASH_IP6, /* the same, IPv6 */
+	PIECE_SIPHASH_ONE, /* the MAC of a single cookie, IPv4: the time until it is there */
 	PIECE_CHECKSUMS,   /* of IP and TCP, of a SYN and of its answer, frame by frame */
 	PIECE_FLOW_HASH,   /* of the tuple, IPv4 */
 };
@@ -75,7 +76,11 @@ piece_run(struct pieces *p, enum piece piece)
 		return p->lanes.macs[0];
 	}
 	for (unsigned i = 0; i < BURST_MAX; i++) {
-		if (piece == PIECE_FLOW_HASH) {
+		if (piece == PIECE_SIPHASH_ONE) {
+			const uint64_t words[MESSAGE_WORDS_IP4] = {result, i};
+
+			result = siphash_words(&p->flows.seed, words, MESSAGE_WORDS_IP4);
+		} else if (piece == PIECE_FLOW_HASH) {
 			result ^= flow_table_hash(&p->flows, &p->tuples[i]);
 		} else {
 			result ^= sum(p, p->frames[i] + FRAME_IP_AT);
@@ -106,6 +111,7 @@ run(const struct bench_case *c, const struct request *request)
 const struct bench_case cases_floor[] = {
 		{"floor_siphash", run, PIECE_SIPHASH},
 		{"floor_siphash_ip6", run, PIECE_SIPHASH_IP6},
+		{"floor_siphash_one", run, PIECE_SIPHASH_ONE},
 		{"floor_checksums", run, PIECE_CHECKSUMS},
 		{"floor_flow_hash", run, PIECE_FLOW_HASH},
 		{0},
