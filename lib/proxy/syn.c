@@ -48,6 +48,8 @@ struct syn_batch {
 	unsigned run_count;
 	uint32_t entries[BURST_MAX]; /* new ones, which get the cookie too, of those in queued */
 	uint32_t queued;
+	bool has_looked; /* whether the rest of them has entries: none, if is_none_queued */
+	bool is_none_queued;
 	uint32_t changes; /* worker.changes before the first of them */
 	unsigned again_count;
 	struct syn_answer again[BURST_MAX];
@@ -257,8 +259,23 @@ syn_admit(struct worker *w, struct syn_batch *batch, struct syn_offer *offer,
 	}
 }
 
+/* True when none of these has an entry; side by side, since each look may wait for memory. */
+static bool
+none_is_queued(const struct worker *w, const struct task *syns, unsigned count)
+{
+	struct flow_query queries[BURST_MAX];
+
+	if (syn_queue_is_empty(&w->syns))
+		return true;
+	for (unsigned i = 0; i < count; i++) {
+		queries[i].tuple = &syns[i].pkt->tuple;
+		queries[i].hash = syns[i].pkt->hash;
+	}
+	return flow_table_find_all(&w->syns.flows, queries, count) == 0;
+}
+
 /* As many from here on as get a cookie alone, since the rules have said so of one before them and
- * nobody is queued. */
+ * none of them is queued. */
 static unsigned
 syn_admit_cookies(const struct worker *w, struct syn_batch *batch, struct syn_offer *offer,
 		const struct task *syns, unsigned count)
@@ -268,7 +285,13 @@ syn_admit_cookies(const struct worker *w, struct syn_batch *batch, struct syn_of
 	const unsigned first = batch->burst.count;
 	unsigned n = 0;
 
-	if (!offer->is_cookie || !syn_queue_is_empty(&w->syns))
+	if (!offer->is_cookie || w->changes != batch->changes)
+		return 0;
+	if (!batch->has_looked) {
+		batch->has_looked = true;
+		batch->is_none_queued = none_is_queued(w, syns, count);
+	}
+	if (!batch->is_none_queued)
 		return 0;
 	for (; n < count && syns[n].config == config; n++) {
 		struct pkt *pkt = syns[n].pkt;
@@ -407,12 +430,14 @@ syn_answer_all(struct worker *w, const struct task *syns, unsigned count)
 	batch.burst.count = 0;
 	batch.queued = 0;
 	batch.run_count = 0;
+	batch.has_looked = false;
 	batch.changes = w->changes;
 	batch.again_count = 0;
 	for (unsigned i = 0; i < count;) {
 		if (syns[i].config != offer.config) {
 			offer_end(w, &offer, &batch);
 			offer_make(w, &offer, syns[i].config);
+			batch.has_looked = false; /* some may have been queued since */
 		}
 		syn_admit(w, &batch, &offer, &syns[i++]);
 		i += syn_admit_cookies(w, &batch, &offer, &syns[i], count - i);
