@@ -17,9 +17,9 @@ read_few(struct pkt *pkts, unsigned count, enum side from)
 	struct pkt lanes[PKT_READ_LANES];
 	struct pkt_alike alike;
 
-	memcpy(lanes, pkts, count * sizeof(*pkts));
-	for (unsigned i = count; i < PKT_READ_LANES; i++)
-		lanes[i] = (struct pkt){.data = lanes[0].data, .kind = PKT_BAD};
+	for (unsigned i = 0; i < PKT_READ_LANES; i++)
+		lanes[i] = i < count ? pkts[i]
+				     : (struct pkt){.data = pkts[0].data, .kind = PKT_BAD};
 	alike = pkt_read_avx512(lanes, from);
 	memcpy(pkts, lanes, count * sizeof(*pkts));
 	return (struct pkt_alike){alike.syns & ours, alike.acks & ours};
