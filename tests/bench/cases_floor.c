@@ -95,7 +95,7 @@ run(const struct bench_case *c, const struct request *request)
 {
 	static struct pieces p;
 	double cycles[ROUNDS_MAX];
-	volatile uint64_t kept = 0;
+	uint64_t kept = 0;
 
 	pieces_init(&p);
 	for (unsigned round = 0; round < request->rounds; round++) {
@@ -104,6 +104,7 @@ run(const struct bench_case *c, const struct request *request)
 		for (unsigned i = 0; i < BUFFERS; i += BURST_MAX)
 			kept += piece_run(&p, (enum piece)c->variant);
 		cycles[round] = (double)(__rdtsc() - begin) / BUFFERS;
+		cycles[round] += (double)(kept == 0); /* used, so that it is not left out */
 	}
 	bench_report(&(struct line){.name = c->name, .burst = BURST_MAX}, cycles, request->rounds);
 }
