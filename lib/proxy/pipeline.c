@@ -149,6 +149,19 @@ sound_add(const struct worker *w, struct pkt *pkts, unsigned count,
 	sound->count += count;
 }
 
+static_assert(MODE_PROTECT == 0, "nothing special is 0");
+
+/* What passes as it is, for its source's sake or its backend's mode; sets its reason. */
+static __attribute__((noinline)) bool
+take_untouched(struct worker *w, const struct backend_config *config, struct pkt *pkt)
+{
+	if (config->exempt_count > 0 && exempt_take(w, config, pkt)) {
+		pkt->reason = REASON_pass_exempt;
+		return true;
+	}
+	return config->mode != MODE_PROTECT && bypass_take(w, config, pkt);
+}
+
 /* Judges one packet. What is for a backend and sound goes on: a client's SYN, which is looked up
  * among the half-open clients, or anything else, which is among the connections. */
 static void
@@ -177,11 +190,8 @@ stage_judge(struct worker *w, struct pkt *pkt, enum side from, const struct back
 		return;
 	}
 	*last = config;
-	if (UNLIKELY(config->exempt_count > 0) && exempt_take(w, config, pkt)) {
-		pkt->reason = REASON_pass_exempt;
-		return;
-	}
-	if (UNLIKELY(config->mode != MODE_PROTECT) && bypass_take(w, config, pkt))
+	/* One question for both. */
+	if (UNLIKELY((config->exempt_count | config->mode) != 0) && take_untouched(w, config, pkt))
 		return;
 	if (LIKELY(pkt->kind == PKT_TCP))
 		pkt->reason = (uint8_t)pkt_check(w->env.kernel, pkt);
