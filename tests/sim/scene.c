@@ -149,6 +149,7 @@ scene_new(const char *file)
 					.connections_ip6 = 64,
 					.backends = 1,
 					.syn_entries = 256,
+					.monitor_clients = 256,
 					.early_packets = 16},
 			.config = {.port = 80,
 					.tcp_syncookies = 1,

@@ -43,6 +43,7 @@ static const struct word_setting word_settings[] = {
 		{"early_data", offsetof(struct backend_config, early_data),
 				{"auto", "zero-window", "hold"}},
 		{"stray", offsetof(struct backend_config, stray), {"drop", "reset", "pass"}},
+		{"mode", offsetof(struct backend_config, mode), {"protect", "monitor", "off"}},
 		{"fragments", offsetof(struct backend_config, fragments), {"drop", "pass"}},
 };
 
