@@ -19,6 +19,7 @@
 #include "proxy/icmp_error.h"
 #include "proxy/probe.h"
 #include "proxy/sample.h"
+#include "proxy/screen.h"
 #include "proxy/splice.h"
 #include "proxy/strays.h"
 #include "proxy/syn.h"
@@ -419,7 +420,7 @@ stage_sort(struct worker *w, struct task_list *sound, struct task_list *spliced,
 	if (sound->count == 0)
 		return 0;
 	found = flow_table_find_all(&w->flows, sound->queries, sound->count);
-	if (found == 0 && sound->acks == sound->count &&
+	if (found == 0 && sound->acks == sound->count && LIKELY(!w->denies) &&
 			ack_flood_refuse(w, sound->tasks, sound->count)) {
 		note_refused(w, sound);
 		return sound->count;
@@ -561,6 +562,14 @@ stage_steps(struct worker *w, struct task_list *list, enum side from, uint32_t c
 	}
 }
 
+/* Takes out what the operator doesn't want: it goes no further than this. */
+static void
+stage_screen(struct worker *w, struct task_list *steps, struct task_list *syns)
+{
+	steps->count = screen_strays(w, steps->tasks, steps->count);
+	syns->count = screen_syns(w, syns->tasks, syns->count);
+}
+
 static void
 count_reasons(struct worker *w, const struct burst *burst)
 {
@@ -607,6 +616,8 @@ sluice_burst(struct worker *w, struct burst *burst, ticks_t now)
 		stage_judge_each(w, burst, &sound, &syns);
 	refused = stage_sort(w, &sound, &spliced, &steps);
 	note_kind(w, burst, syns.count + steps.count + refused);
+	if (UNLIKELY(w->screens) && burst->from == SIDE_CLIENT)
+		stage_screen(w, &steps, &syns);
 	stage_splice(w, &spliced, burst->from, changes);
 	stage_steps(w, &steps, burst->from, changes);
 	syn_answer_all(w, syns.tasks, syns.count);

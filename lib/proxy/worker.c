@@ -6,6 +6,7 @@
 #include "proxy/half_open.h"
 #include "proxy/inspect.h"
 #include "proxy/probe.h"
+#include "proxy/screen.h"
 #include "proxy/worker_impl.h"
 
 static bool
@@ -19,7 +20,11 @@ limits_are_valid(const struct sluice_limits *limits)
 					       limits->monitor_clients <= OBSERVED_CLIENTS_MAX)) &&
 	       (limits->syn_entries == 0 ||
 			       (limits->syn_entries >= SYN_QUEUE_ENTRIES_LEAST &&
-					       limits->syn_entries <= SYN_QUEUE_ENTRIES_MAX));
+					       limits->syn_entries <= SYN_QUEUE_ENTRIES_MAX)) &&
+	       (limits->source_prefixes == 0 ||
+			       (limits->source_prefixes >= SOURCE_LIMIT_PREFIXES_LEAST &&
+					       limits->source_prefixes <=
+							       SOURCE_LIMIT_PREFIXES_MAX));
 }
 
 /* The parts in the order they lie in memory, each on its own cache line. */
@@ -31,6 +36,7 @@ enum part {
 	PART_SYNS,
 	PART_EARLY,
 	PART_AS_IF,
+	PART_SOURCES,
 	PART_FLOWS,
 	PART_COUNT
 };
@@ -53,6 +59,8 @@ part_size(enum part part, const struct sluice_limits *limits)
 		return cache_align(early_pool_memsize(limits->early_packets));
 	case PART_AS_IF:
 		return as_if_memsize(limits->monitor_clients);
+	case PART_SOURCES:
+		return cache_align(source_limit_memsize(limits->source_prefixes));
 	default:
 		return flow_table_memsize(
 				limits->connections, limits->connections_ip6, sizeof(struct conn));
@@ -110,6 +118,9 @@ sluice_worker_init(void *mem, const struct sluice_limits *limits, const struct s
 	proven_init(&w->proven, &env->hash_seed);
 	probe_init(w);
 	egress_budget_init(&w->egress, &env->hash_seed);
+	source_limit_init(
+			&w->sources, parts[PART_SOURCES], limits->source_prefixes, &env->hash_seed);
+	screen_plan(w);
 	timer_wheel_init(&w->timers, w->setups, sizeof(struct conn_setup), env->now);
 	return w;
 }
@@ -126,6 +137,7 @@ worker_enter(struct worker *w, ticks_t now)
 		jar_plan(&w->jar, snapshot_cookies(snapshot));
 		probe_plan(w);
 		as_if_plan(w);
+		screen_plan(w);
 	}
 	jar_advance(&w->jar, now);
 }

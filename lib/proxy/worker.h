@@ -35,6 +35,7 @@ struct sluice_limits {
 	uint32_t early_packets;	  /**< of clients' first data, held per worker; 0..2^20 */
 	uint32_t monitor_clients; /**< observed for backends in monitor mode, per worker,
 				     64..2^22; 0: counts only what needs no memory */
+	uint32_t source_prefixes; /**< that the SYN rate limit knows, 64..2^22; 0: no limit then */
 };
 
 struct worker;

@@ -48,6 +48,8 @@ struct worker {
 	uint64_t generation; /**< of the snapshot whose secrets the jar has */
 	ticks_t now;
 	uint32_t changes; /**< counts insertions and removals: a look-up made before is stale */
+	bool denies;	  /**< the snapshot of that generation has lists */
+	bool screens;	  /**< it has lists or a limit */
 	bool reads_together[SIDE_COUNT]; /**< the side's latest burst was worth that */
 
 	struct jar jar;
@@ -60,6 +62,7 @@ struct worker {
 	struct prober prober;
 	struct egress_budget egress;
 	struct as_if as_if;
+	struct source_limit sources;
 	uint32_t passing[WORKER_PASSING_CELLS]; /**< hashes */
 	uint32_t unanswered;			/**< connections with CONN_IS_UNANSWERED */
 	struct worker_counters counters;

@@ -37,6 +37,7 @@ struct snapshot {
 	struct timeouts timeouts;
 	struct probe_config probe;
 	struct egress_rates egress;
+	struct source_policy sources;
 	bool has_foreign_cookies;
 	uint32_t count;
 	uint32_t capacity;
@@ -160,6 +161,18 @@ const struct egress_rates *
 snapshot_egress(const struct snapshot *snapshot)
 {
 	return &snapshot->egress;
+}
+
+void
+snapshot_set_sources(struct snapshot *snapshot, const struct source_policy *sources)
+{
+	snapshot->sources = *sources;
+}
+
+const struct source_policy *
+snapshot_sources(const struct snapshot *snapshot)
+{
+	return &snapshot->sources;
 }
 
 static inline uint64_t

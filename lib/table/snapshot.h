@@ -13,6 +13,8 @@
 #include "table/egress_budget.h"
 #include "table/exempt.h"
 #include "table/probe_config.h"
+#include "table/source_limit.h"
+#include "table/source_lists.h"
 #include "table/timeouts.h"
 
 #define BACKEND_NAME_BYTES 64
@@ -152,6 +154,16 @@ const struct probe_config *snapshot_probe(const struct snapshot *snapshot);
 /** Sets the egress budgets' rates; before publication. Without, they are egress_rates_default(). */
 void snapshot_set_egress(struct snapshot *snapshot, const struct egress_rates *rates);
 const struct egress_rates *snapshot_egress(const struct snapshot *snapshot);
+
+/** What is asked about clients that have no connection; all zero: nothing. */
+struct source_policy {
+	struct source_lists *lists; /**< NULL: none */
+	struct source_rule rule;
+};
+
+/** Sets it; before publication. Whoever frees the snapshot has counted its hold of the lists. */
+void snapshot_set_sources(struct snapshot *snapshot, const struct source_policy *sources);
+const struct source_policy *snapshot_sources(const struct snapshot *snapshot);
 
 /** Adds a copy of config. 0, or -EEXIST (same address and port), -ENOSPC. Only before publication.
  */

@@ -201,7 +201,7 @@ static void
 thread_open(struct rig *rig, unsigned index)
 {
 	struct thread *thread = &rig->threads[index];
-	const struct sluice_limits limits = {CONNECTIONS, 0, SLOTS, 64, 8, 0};
+	const struct sluice_limits limits = {CONNECTIONS, 0, SLOTS, 64, 8, 0, 64};
 	struct sluice_env env = {
 			.snapshot = &rig->where,
 			.shared = rig->shared,

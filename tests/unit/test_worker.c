@@ -14,17 +14,19 @@ static void
 test_limits(void **state)
 {
 	static const struct sluice_limits bad[] = {
-			{0, 0, 1, 0, 0, 0},
-			{(UINT32_C(1) << 26) + 1, 0, 1, 0, 0, 0},
-			{10, 11, 1, 0, 0, 0},
-			{10, 0, 0, 0, 0, 0},
-			{10, 0, 65536, 0, 0, 0},
-			{10, 0, 1, 0, (1 << 20) + 1, 0},
-			{10, 0, 1, 0, 0, 63},
-			{10, 0, 1, 0, 0, (1 << 22) + 1},
+			{0, 0, 1, 0, 0, 0, 64},
+			{(UINT32_C(1) << 26) + 1, 0, 1, 0, 0, 0, 64},
+			{10, 11, 1, 0, 0, 0, 64},
+			{10, 0, 0, 0, 0, 0, 64},
+			{10, 0, 65536, 0, 0, 0, 64},
+			{10, 0, 1, 0, (1 << 20) + 1, 0, 64},
+			{10, 0, 1, 0, 0, 63, 64},
+			{10, 0, 1, 0, 0, (1 << 22) + 1, 64},
+			{10, 0, 1, 0, 0, 0, 63},
+			{10, 0, 1, 0, 0, 0, (1 << 22) + 1},
 	};
-	static const struct sluice_limits good[] = {{1, 0, 1, 0, 0, 0}, {1, 1, 1, 0, 0, 64},
-			{1000, 500, 65535, 0, 1 << 20, 1 << 22}};
+	static const struct sluice_limits good[] = {{1, 0, 1, 0, 0, 0, 0}, {1, 1, 1, 0, 0, 64, 64},
+			{1000, 500, 65535, 0, 1 << 20, 1 << 22, 1 << 22}};
 	_Alignas(CACHE_LINE_SIZE) static uint8_t memory[64];
 
 	(void)state;
@@ -41,9 +43,9 @@ test_limits(void **state)
 static void
 test_memory(void **state)
 {
-	const struct sluice_limits million = {1000000, 0, 1, 0, 0, 0},
-				   two_millions = {2000000, 0, 1, 0, 0, 0};
-	const struct sluice_limits ip6 = {1000000, 1000000, 1, 0, 0, 0};
+	const struct sluice_limits million = {1000000, 0, 1, 0, 0, 0, 64},
+				   two_millions = {2000000, 0, 1, 0, 0, 0, 64};
+	const struct sluice_limits ip6 = {1000000, 1000000, 1, 0, 0, 0, 64};
 	size_t each = (sluice_worker_memsize(&two_millions) - sluice_worker_memsize(&million)) /
 		      1000000;
 

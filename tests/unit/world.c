@@ -101,6 +101,7 @@ world_publish(struct world *w)
 	snapshot_set_timeouts(snapshot, &w->timeouts);
 	snapshot_set_probe(snapshot, &w->probe);
 	snapshot_set_egress(snapshot, &w->egress);
+	snapshot_set_sources(snapshot, &w->sources);
 	for (unsigned i = 0; i < WORLD_BACKENDS; i++)
 		assert_int_equal(snapshot_insert(snapshot, &w->configs[i]), 0);
 	w->snapshot = snapshot;
@@ -121,6 +122,9 @@ world_new(const struct world_options *options)
 			.early_packets = options->no_early_packets ? 0
 					 : options->early_packets  ? options->early_packets
 								   : 16,
+			.source_prefixes = options->no_source_prefixes ? 0
+					   : options->source_prefixes  ? options->source_prefixes
+								       : 1024,
 	};
 
 	assert_non_null(w);

@@ -51,6 +51,8 @@ struct world_options {
 	bool (*owns)(void *context, const struct tuple *tuple); /**< sluice_env's */
 	const struct cookie_plan *cookies;			/**< NULL: one secret for ever */
 	struct syn_samples *samples;				/**< sluice_env's */
+	uint32_t source_prefixes;				/**< 0: 1024 */
+	bool no_source_prefixes;				/**< none instead */
 };
 
 /** The server port's own address. */
@@ -89,7 +91,8 @@ struct world {
 	struct probe_config probe;		       /**< the same */
 	bool is_probing;
 	struct hops hops;
-	struct egress_rates egress; /**< the same */
+	struct egress_rates egress;   /**< the same */
+	struct source_policy sources; /**< the same; the lists stay the test's */
 	uint64_t generation;
 	struct inspect *box;	       /**< the worker's letter-box */
 	struct backend_shared *shared; /**< own_shared, or that of options.together_with */
