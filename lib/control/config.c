@@ -7,15 +7,13 @@
  */
 #include "control/config.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "control/config_keys.h"
 #include "control/config_read.h"
+#include "control/file_read.h"
+#include "control/prefix_file.h"
 
 #define FILE_BYTES_MAX ((size_t)16 << 20)
 
@@ -55,6 +53,9 @@ release(struct config *config)
 		free(config->ports[side].device);
 	free(config->control_socket);
 	free(config->secret_file);
+	free(config->sources.deny_file);
+	free(config->sources.allow_file);
+	prefix_list_free(config->sources.list);
 	for (unsigned i = 0; i < config->eal_count; i++)
 		free(config->eal[i]);
 	free(config->eal);
@@ -128,38 +129,12 @@ config_parse(const char *name, const char *text, size_t length, struct config_er
 	return finish(&report, &draft, errors);
 }
 
-/* Reads what fd gives into text, one byte more than allowed at most. -1 with errno set when it
- * cannot be read. */
-static ssize_t
-read_file(int fd, char *text)
+/* The files that the configuration names; their errors stand behind its own. */
+static void
+read_lists(struct config_report *report, struct config_sources *sources)
 {
-	size_t length = 0;
-
-	while (length <= FILE_BYTES_MAX) {
-		ssize_t got = read(fd, text + length, FILE_BYTES_MAX + 1 - length);
-
-		if (got > 0)
-			length += (size_t)got;
-		else if (got == 0)
-			break;
-		else if (errno != EINTR)
-			return -1;
-	}
-	return (ssize_t)length;
-}
-
-/* What open() doesn't refuse, but can't be read, or could keep its reader waiting; NULL: nothing.
- */
-static const char *
-file_problem(int fd, bool may_wait)
-{
-	struct stat status;
-
-	if (fstat(fd, &status) != 0)
-		return strerror(errno);
-	if (S_ISDIR(status.st_mode))
-		return "is a directory";
-	return may_wait || S_ISREG(status.st_mode) ? NULL : "is no regular file";
+	if (sources->deny_file != NULL || sources->allow_file != NULL)
+		sources->list = prefix_files_read(report, sources->deny_file, sources->allow_file);
 }
 
 static struct config *
@@ -167,28 +142,17 @@ load(const char *path, bool may_wait, struct config_errors *errors)
 {
 	struct config_report report = {.name = path};
 	struct config_draft draft = {0};
-	int fd = open(path, O_RDONLY | O_CLOEXEC | (may_wait ? 0 : O_NONBLOCK));
+	char problem[FILE_READ_PROBLEM_BYTES];
+	size_t length;
+	char *text = file_read(path, may_wait, FILE_BYTES_MAX, &length, problem);
 
-	if (fd < 0) {
-		config_report_file(&report, "cannot be opened: %s", strerror(errno));
+	if (text == NULL) {
+		config_report_file(&report, "%s", problem);
 		return finish(&report, &draft, errors);
 	}
-
-	/* Pages that the file doesn't fill are never touched. */
-	char *text = malloc(FILE_BYTES_MAX + 1);
-	const char *problem = file_problem(fd, may_wait);
-	ssize_t length;
-
-	ENSURE(text != NULL);
-	if (problem != NULL) {
-		config_report_file(&report, "%s", problem);
-	} else if ((length = read_file(fd, text)) < 0) {
-		config_report_file(&report, "cannot be read: %s", strerror(errno));
-	} else {
-		read_text(&report, text, (size_t)length, &draft);
-	}
+	read_text(&report, text, length, &draft);
 	free(text);
-	close(fd);
+	read_lists(&report, &draft.config.sources);
 	return finish(&report, &draft, errors);
 }
 

@@ -12,7 +12,9 @@
 #include <stdio.h>
 
 #include "base/base.h"
+#include "control/prefix_list.h"
 #include "table/snapshot.h"
+#include "table/source_limit.h"
 
 #define CONFIG_WORKERS_MAX 128
 
@@ -39,6 +41,15 @@ struct config_port {
 	enum config_qinq qinq_outer;
 };
 
+/** Which clients are denied, allowed and limited by their address. */
+struct config_sources {
+	char *deny_file;  /**< NULL: none */
+	char *allow_file; /**< NULL: none */
+	struct source_rates rates;
+	struct prefix_list *list; /**< what both files hold; NULL: neither is configured, or the
+				     configuration was never a file */
+};
+
 struct config {
 	struct config_port ports[SIDE_COUNT]; /**< SIDE_CLIENT: "client", SIDE_BACKEND: "server" */
 	unsigned worker_count;
@@ -50,6 +61,7 @@ struct config {
 	struct timeouts timeouts;
 	struct probe_config probe;
 	struct egress_rates egress;
+	struct config_sources sources;
 	char *secret_file; /**< NULL: a random secret per start */
 	unsigned eal_count;
 	char **eal; /**< extra EAL arguments, eal_count of them */
@@ -59,6 +71,7 @@ struct config {
 	uint32_t mbufs;			   /**< in all */
 	uint32_t early_packets_per_worker; /**< as configured: see config_early_packets() */
 	uint32_t monitor_clients_per_worker;
+	uint32_t source_prefixes_per_worker; /**< that the SYN rate limit knows at a time */
 	uint32_t backends_max;
 	unsigned backend_count;
 	struct backend_config *backends; /**< slots numbered from 0 in file order */

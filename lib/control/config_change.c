@@ -183,15 +183,18 @@ config_follow(struct config *config, struct config *next)
 {
 	struct backend_config *backends = config->backends;
 	char *secret_file = config->secret_file;
+	struct config_sources sources = config->sources;
 
 	config->drain_s = next->drain_s;
 	config->watchdog_s = next->watchdog_s;
 	config->timeouts = next->timeouts;
 	config->probe = next->probe;
 	config->egress = next->egress;
+	config->sources = next->sources;
 	config->secret_file = next->secret_file;
 	config->backends = next->backends;
 	config->backend_count = next->backend_count;
+	next->sources = sources;
 	next->secret_file = secret_file;
 	next->backends = backends;
 	config_free(next);

@@ -54,6 +54,13 @@ check_timeouts(struct timeouts *timeouts)
 		timeouts->s[TIMEOUT_HALF_CLOSED] = timeouts->s[TIMEOUT_ESTABLISHED];
 }
 
+static void
+check_sources(struct source_rates *rates)
+{
+	if (rates->burst == (uint32_t)CONFIG_ELSEWHERE)
+		rates->burst = rates->syn_per_s > 0 ? rates->syn_per_s : 1;
+}
+
 static uint32_t
 backend_node(const struct config_report *report, uint32_t slot)
 {
@@ -268,6 +275,7 @@ config_check(struct config_report *report, struct config_draft *draft)
 	check_ports(report, config);
 	check_limits(report, config);
 	check_timeouts(&config->timeouts);
+	check_sources(&config->sources.rates);
 	if (config->backends == NULL)
 		return;
 	check_backend_count(report, config);

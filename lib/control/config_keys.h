@@ -30,6 +30,7 @@ enum config_scope {
 	CONFIG_SCOPE_TIMEOUTS = 1 << 9,
 	CONFIG_SCOPE_PROBE = 1 << 10,
 	CONFIG_SCOPE_EGRESS = 1 << 11,
+	CONFIG_SCOPE_SOURCES = 1 << 12,
 };
 
 enum config_type {

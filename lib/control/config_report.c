@@ -158,6 +158,33 @@ config_report_file(struct config_report *report, const char *format, ...)
 }
 
 void
+config_report_other(struct config_report *report, const char *other, const char *format, ...)
+{
+	va_list arguments;
+	char *message;
+
+	va_start(arguments, format);
+	message = print_list(format, arguments);
+	va_end(arguments);
+	entry_add(report, UINT32_MAX, print("%s: %s", other, message));
+	free(message);
+}
+
+void
+config_report_line(struct config_report *report, const char *other, uint32_t line,
+		const char *format, ...)
+{
+	va_list arguments;
+	char *message;
+
+	va_start(arguments, format);
+	message = print_list(format, arguments);
+	va_end(arguments);
+	entry_add(report, UINT32_MAX, print("%s:%u: %s", other, line, message));
+	free(message);
+}
+
+void
 config_report_syntax(
 		struct config_report *report, unsigned line, unsigned column, const char *message)
 {

@@ -14,7 +14,7 @@
 #include "control/json_lines.h"
 
 struct config_report_entry {
-	uint32_t line; /**< 0: about the file as a whole */
+	uint32_t line; /**< 0: about the file as a whole; UINT32_MAX: about another one */
 	unsigned position;
 	char *text;
 };
@@ -31,6 +31,15 @@ struct config_report {
 /** An error of the file as a whole: "FILE: MESSAGE". */
 __attribute__((format(printf, 2, 3))) void config_report_file(
 		struct config_report *report, const char *format, ...);
+
+/** An error of another file, which the configuration names: "OTHER: MESSAGE". These stand behind
+ * the configuration's own, in the order of reporting. */
+__attribute__((format(printf, 3, 4))) void config_report_other(
+		struct config_report *report, const char *other, const char *format, ...);
+
+/** The same in a line of it: "OTHER:LINE: MESSAGE". */
+__attribute__((format(printf, 4, 5))) void config_report_line(struct config_report *report,
+		const char *other, uint32_t line, const char *format, ...);
 
 /** An error of the text: "FILE:LINE:COLUMN: MESSAGE"; the message may hold raw bytes of it. */
 void config_report_syntax(

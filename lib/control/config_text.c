@@ -97,65 +97,88 @@ config_address_problem(const json_t *json, union ip_addr *address, uint8_t *fami
 	return "not an address";
 }
 
-/* The number behind the slash, 1..most; 0 for anything else. */
+/* The number behind the slash, 0..most without leading zeros; above most for anything else. */
 static unsigned
 prefix_length(const char *text, unsigned most)
 {
 	unsigned length = 0;
 
-	if (text[0] < '1' || text[0] > '9')
-		return 0;
+	if (text[0] < '0' || text[0] > '9' || (text[0] == '0' && text[1] != '\0'))
+		return most + 1;
 	for (; *text >= '0' && *text <= '9' && length <= most; text++)
 		length = 10 * length + (unsigned)(*text - '0');
-	return *text == '\0' && length <= most ? length : 0;
+	return *text == '\0' && length <= most ? length : most + 1;
 }
 
 /* Either family, all 128 bits; FAMILY_NONE for anything else. */
 static enum family
-prefix_address(const char *text, size_t length, union ip_addr *address)
+prefix_address(const char *text, union ip_addr *address)
 {
-	char copy[INET6_ADDRSTRLEN] = "";
 	struct in_addr ip4;
 
-	if (length >= sizeof(copy))
-		return FAMILY_NONE;
-	memcpy(copy, text, length);
-	if (inet_pton(AF_INET, copy, &ip4) == 1) {
+	if (inet_pton(AF_INET, text, &ip4) == 1) {
 		*address = ip_addr_from_ip4(ip4.s_addr);
 		return FAMILY_IP4;
 	}
-	return inet_pton(AF_INET6, copy, address->bytes) == 1 ? FAMILY_IP6 : FAMILY_NONE;
+	return inet_pton(AF_INET6, text, address->bytes) == 1 ? FAMILY_IP6 : FAMILY_NONE;
 }
+
+static const char *
+length_problem(enum family family, unsigned least)
+{
+	if (family == FAMILY_IP4)
+		return least == 0 ? "length not in 0..32" : "length not in 1..32";
+	return least == 0 ? "length not in 0..128" : "length not in 1..128";
+}
+
+const char *
+config_prefix_text(const char *text, size_t length, unsigned least, union ip_addr *address,
+		enum family *family, uint8_t *bits)
+{
+	char copy[CONFIG_PREFIX_BYTES];
+	enum family own_family;
+	union ip_addr found;
+	char *slash;
+
+	if (length >= sizeof(copy) || memchr(text, '\0', length) != NULL)
+		return "not a prefix";
+	memcpy(copy, text, length);
+	copy[length] = '\0';
+	slash = strchr(copy, '/');
+	if (slash != NULL)
+		*slash = '\0';
+	own_family = prefix_address(copy, &found);
+	if (own_family == FAMILY_NONE)
+		return "not a prefix";
+
+	const unsigned before = own_family == FAMILY_IP4 ? EXEMPT_IP4_BITS : 0;
+	const unsigned most = 128 - before;
+	const unsigned own = slash != NULL ? prefix_length(slash + 1, most) : most;
+
+	if (own < least || own > most)
+		return length_problem(own_family, least);
+	if (*family != FAMILY_NONE && own_family != *family)
+		return "not of the family of address";
+	if (!exempt_is_prefix(&found, before + own))
+		return "has bits set behind its length";
+	*address = found;
+	*family = own_family;
+	*bits = (uint8_t)(before + own);
+	return NULL;
+}
+static_assert(CONFIG_PREFIX_BYTES > INET6_ADDRSTRLEN - 1 + sizeof("/128") - 1, "the longest");
 
 const char *
 config_prefix_problem(
 		const json_t *json, enum family family, union ip_addr *address, uint8_t *length)
 {
 	const char *problem = config_string_problem(json, 1, INT64_MAX);
-	const char *text = json_string_value(json);
-	union ip_addr found;
 
-	if (problem != NULL)
-		return problem;
-
-	size_t address_length = strcspn(text, "/");
-	enum family own = prefix_address(text, address_length, &found);
-	unsigned before = own == FAMILY_IP4 ? EXEMPT_IP4_BITS : 0;
-	unsigned bits = 128 - before;
-
-	if (own == FAMILY_NONE)
-		return "not a prefix";
-	if (text[address_length] == '/')
-		bits = prefix_length(text + address_length + 1, bits);
-	if (bits == 0)
-		return own == FAMILY_IP4 ? "length not in 1..32" : "length not in 1..128";
-	if (family != FAMILY_NONE && own != family)
-		return "not of the family of address";
-	if (!exempt_is_prefix(&found, before + bits))
-		return "has bits set behind its length";
-	*address = found;
-	*length = (uint8_t)(before + bits);
-	return NULL;
+	/* All the world is no source that one would except: at least one bit. */
+	return problem != NULL ? problem
+			       : config_prefix_text(json_string_value(json),
+						 json_string_length(json), 1, address, &family,
+						 length);
 }
 
 bool

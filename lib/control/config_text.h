@@ -22,6 +22,17 @@ const char *config_address_problem(const json_t *json, union ip_addr *address, u
 const char *config_prefix_problem(
 		const json_t *json, enum family family, union ip_addr *address, uint8_t *length);
 
+/** Enough for any prefix as text, and its NUL. */
+#define CONFIG_PREFIX_BYTES 50
+
+/**
+ * A prefix as text of length bytes, a bare address being the longest. *family: what it has to be,
+ * FAMILY_NONE for either. Without a problem it is stored with its family; *bits counts 128 bits, so
+ * that IPv4 /24 is 120. least: shortest length allowed, 0 or 1.
+ */
+const char *config_prefix_text(const char *text, size_t length, unsigned least,
+		union ip_addr *address, enum family *family, uint8_t *bits);
+
 /** True for the EAL options that decide which cores are used, in any way getopt_long() lets one
  * write them, and for "--", which would end the options. */
 bool config_chooses_cores(const char *argument);

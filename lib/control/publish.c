@@ -19,8 +19,11 @@ snapshot_free(struct snapshot *snapshot)
 {
 	const struct cookie_plan none = {.first = 0};
 
-	if (snapshot != NULL) /* leaves no secret behind in memory */
+	if (snapshot != NULL) {
+		source_lists_drop(snapshot_sources(snapshot)->lists);
+		/* Leaves no secret behind in memory. */
 		snapshot_set_cookies(snapshot, &none, false);
+	}
 	free(snapshot);
 }
 
@@ -37,6 +40,10 @@ snapshot_from_config(const struct config *config, uint64_t generation, uint64_t 
 		snapshot_set_timeouts(snapshot, &config->timeouts);
 		snapshot_set_probe(snapshot, &config->probe);
 		snapshot_set_egress(snapshot, &config->egress);
+		snapshot_set_sources(snapshot,
+				&(struct source_policy){
+						.rule = source_rule_make(&config->sources.rates,
+								config->worker_count)});
 	}
 	return snapshot;
 }
@@ -96,6 +103,25 @@ publication_reclaim(struct publication *publication)
 	for (unsigned i = 0; i < publication->retired_count; i++)
 		publication->retired[i] = publication->retired[i + freed];
 	return publication->retired_count;
+}
+
+static void
+forget_lists(struct snapshot *snapshot)
+{
+	struct source_policy policy = *snapshot_sources(snapshot);
+
+	source_lists_drop(policy.lists);
+	policy.lists = NULL;
+	snapshot_set_sources(snapshot, &policy);
+}
+
+void
+publication_forget_lists(struct publication *publication)
+{
+	for (unsigned i = 0; i < publication->retired_count; i++)
+		forget_lists((struct snapshot *)publication->retired[i].snapshot);
+	if (publication->where != NULL && *publication->where != NULL)
+		forget_lists((struct snapshot *)*publication->where);
 }
 
 void

@@ -27,8 +27,9 @@ struct publication {
 void publication_init(struct publication *publication, const struct snapshot **where,
 		struct rte_rcu_qsbr *qsbr);
 
-/** A snapshot of the configuration's backends as they stand there, or NULL when out of memory. For
- * tests and tools that never reload; the appliance's come from its registry. */
+/** A snapshot of the configuration's backends as they stand there, without the prefixes of its
+ * lists, or NULL when out of memory. For tests and tools that never reload; the appliance's come
+ * from its registry. */
 struct snapshot *snapshot_from_config(
 		const struct config *config, uint64_t generation, uint64_t seed);
 
@@ -46,6 +47,10 @@ void publication_publish(struct publication *publication, struct snapshot *snaps
 
 /** Frees what no worker can hold any more. Returns how many are still waiting. */
 unsigned publication_reclaim(struct publication *publication);
+
+/** Takes the source lists out of every snapshot; after the workers have ended, while what the lists
+ * are made of is still there. */
+void publication_forget_lists(struct publication *publication);
 
 /** Frees everything, the published one too; after the workers have ended. */
 void publication_fini(struct publication *publication);

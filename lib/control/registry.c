@@ -123,9 +123,36 @@ registry_begin(struct registry *registry, unsigned count, const struct siphash_k
 	return NULL;
 }
 
+struct source_lists *
+registry_make_lists(const struct registry *registry, const struct config *config, char *message,
+		size_t size)
+{
+	const struct prefix_list *list = config->sources.list;
+
+	message[0] = '\0';
+	if (!registry->lists_are_open || list == NULL || list->count == 0)
+		return NULL;
+	if (registry->lists != NULL && prefix_list_is_equal(registry->config->sources.list, list))
+		return source_lists_hold(registry->lists);
+	return registry->env.lists(registry->env.context, list, message, size);
+}
+
+/* The policy for the next snapshot, which holds the lists. */
+static struct source_policy
+policy_make(const struct registry *registry)
+{
+	return (struct source_policy){
+			.lists = source_lists_hold(registry->lists),
+			.rule = source_rule_make(&registry->config->sources.rates,
+					registry->env.worker_count),
+	};
+}
+
 void
 registry_publish(struct registry *registry, struct snapshot *snapshot)
 {
+	const struct source_policy sources = policy_make(registry);
+
 	for (uint32_t i = 0; i < registry->slots_used; i++) {
 		const struct slot *slot = &registry->slots[i];
 
@@ -136,6 +163,7 @@ registry_publish(struct registry *registry, struct snapshot *snapshot)
 	snapshot_set_timeouts(snapshot, &registry->config->timeouts);
 	snapshot_set_probe(snapshot, &registry->config->probe);
 	snapshot_set_egress(snapshot, &registry->config->egress);
+	snapshot_set_sources(snapshot, &sources);
 	registry->generation = snapshot_generation(snapshot);
 	publication_publish(&registry->publication, snapshot);
 }
@@ -250,7 +278,8 @@ registry_init(struct registry *registry, const struct registry_env *env, const c
 {
 	struct siphash_key secret;
 
-	*registry = (struct registry){.env = *env, .path = path, .config = config};
+	*registry = (struct registry){
+			.env = *env, .path = path, .config = config, .lists_read_at = now};
 	publication_init(&registry->publication, env->where, env->qsbr);
 	registry->changes = (struct reload_changes){json_array(), json_array(), json_array()};
 	registry->slots = calloc(config->backends_max, sizeof(*registry->slots));
@@ -272,9 +301,39 @@ registry_init(struct registry *registry, const struct registry_env *env, const c
 	return problem == NULL;
 }
 
+bool
+registry_open_lists(struct registry *registry, ticks_t now, char *message, size_t size)
+{
+	const unsigned count = registry->config->backend_count;
+	struct snapshot *snapshot;
+	const char *problem;
+
+	registry->lists_are_open = registry->env.lists != NULL;
+	registry->lists = registry_make_lists(registry, registry->config, message, size);
+	if (registry->lists == NULL)
+		return message[0] == '\0';
+	problem = registry_begin(registry, count, registry_secret(registry), now, &snapshot);
+	if (problem != NULL) {
+		snprintf(message, size, "%s", problem);
+		return false;
+	}
+	registry_publish(registry, snapshot);
+	return true;
+}
+
+void
+registry_close_lists(struct registry *registry)
+{
+	publication_forget_lists(&registry->publication);
+	source_lists_drop(registry->lists);
+	registry->lists = NULL;
+	registry->lists_are_open = false;
+}
+
 void
 registry_fini(struct registry *registry)
 {
+	registry_close_lists(registry);
 	publication_fini(&registry->publication);
 	json_decref(registry->changes.added);
 	json_decref(registry->changes.removed);

@@ -81,6 +81,10 @@ struct registry_env {
 	 * when it can't. */
 	bool (*secret)(void *context, const struct config *config, struct siphash_key *secret,
 			char *message, size_t size);
+	/** Makes look-up tables of a list that is not empty, held once; NULL with a message when it
+	 * can't. NULL: lists are read, and not looked up. */
+	struct source_lists *(*lists)(
+			void *context, const struct prefix_list *list, char *message, size_t size);
 	uint64_t seed; /**< of the snapshots' hash */
 	/** What was configured before a restart, whose cookies are still out there (proxy/state.h);
 	 * NULL: nothing. Until registry_init() returns. */
@@ -100,6 +104,9 @@ struct registry {
 	struct cookie_plan cookies;
 	struct reload_outcome last_reload;
 	struct reload_changes changes; /**< of the last accepted reload; empty before; owned */
+	bool lists_are_open; /**< there is memory for tables, from registry_open_lists() on */
+	struct source_lists *lists; /**< of config->sources.list; NULL: none. Held */
+	ticks_t lists_read_at;	    /**< when the files were read that the lists are from */
 	struct publication publication;
 };
 
@@ -108,7 +115,14 @@ struct registry {
 bool registry_init(struct registry *registry, const struct registry_env *env, const char *path,
 		struct config *config, ticks_t now, char *message, size_t size);
 
-/** After the workers have ended. */
+/** Makes the tables of the configured lists, and publishes them; before the first worker runs.
+ * False with a message when it can't. */
+bool registry_open_lists(struct registry *registry, ticks_t now, char *message, size_t size);
+
+/** Ends the tables; after the workers have ended. */
+void registry_close_lists(struct registry *registry);
+
+/** After the workers have ended; lists that were opened are closed. */
 void registry_fini(struct registry *registry);
 
 /**

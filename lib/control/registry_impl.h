@@ -30,6 +30,11 @@ void registry_publish(struct registry *registry, struct snapshot *snapshot);
 /** The secret of the future epochs as it is. */
 const struct siphash_key *registry_secret(const struct registry *registry);
 
+/** Tables for a configuration's lists, held once: those of now where the lists say the same. NULL:
+ * none are needed, or they can't be made, with what prevents it in message, else "". */
+struct source_lists *registry_make_lists(const struct registry *registry,
+		const struct config *config, char *message, size_t size);
+
 /** Puts a backend into a free slot. */
 void registry_take(struct registry *registry, struct slot *slot,
 		const struct backend_config *config, ticks_t now);

@@ -15,6 +15,7 @@ struct change {
 	const struct backend_config **next; /* by slot, of config; NULL: none */
 	unsigned published;		    /* slots afterwards */
 	struct siphash_key secret;
+	struct source_lists *lists; /* held */
 	struct reload_changes names;
 };
 
@@ -25,6 +26,7 @@ change_free(struct change *change)
 	json_decref(change->names.removed);
 	json_decref(change->names.changed);
 	free(change->next);
+	source_lists_drop(change->lists);
 	config_free(change->config);
 	explicit_bzero(&change->secret, sizeof(change->secret));
 }
@@ -142,6 +144,21 @@ change_read(const struct registry *registry, struct change *change, struct confi
 	return true;
 }
 
+/* Makes what looks up in the new lists, beside those that serve. */
+static bool
+change_lists(const struct registry *registry, struct change *change, struct config_errors *errors)
+{
+	struct config_report report = {.name = registry->path};
+	char message[256];
+
+	change->lists = registry_make_lists(registry, change->config, message, sizeof(message));
+	if (message[0] == '\0')
+		return true;
+	config_report_file(&report, "sources: %s", message);
+	config_report_finish(&report, errors);
+	return false;
+}
+
 static ticks_t
 drain_until(const struct registry *registry, ticks_t now, ticks_t deadline)
 {
@@ -196,6 +213,10 @@ change_publish(struct registry *registry, struct change *change, ticks_t now, ti
 	change_slots(registry, change, now, deadline);
 	config_follow(registry->config, change->config);
 	change->config = NULL;
+	source_lists_drop(registry->lists);
+	registry->lists = change->lists;
+	registry->lists_read_at = now;
+	change->lists = NULL;
 	registry_publish(registry, snapshot);
 	registry->config_generation++;
 	registry->changes = change->names;
@@ -213,6 +234,7 @@ registry_reload(struct registry *registry, ticks_t now, ticks_t drain_deadline,
 
 	registry_settle(registry);
 	accepted = change_read(registry, &change, errors) &&
+		   change_lists(registry, &change, errors) &&
 		   change_publish(registry, &change, now, drain_deadline, errors);
 	change_free(&change);
 	*outcome = (struct reload_outcome){

@@ -230,6 +230,7 @@ object_of(json_t *top, enum config_scope scope)
 			{CONFIG_SCOPE_TIMEOUTS, "timeouts"},
 			{CONFIG_SCOPE_PROBE, "probe"},
 			{CONFIG_SCOPE_EGRESS, "egress"},
+			{CONFIG_SCOPE_SOURCES, "sources"},
 			{CONFIG_SCOPE_QUEUES, "queues"},
 	};
 
@@ -365,7 +366,7 @@ test_integers(void **state)
 			expect_range(CONFIG_SCOPE_BACKEND, &keys[i]);
 		tested++;
 	}
-	assert_int_equal(tested, 37);
+	assert_int_equal(tested, 42);
 }
 
 /* 5. Every string of every choice means its own enumerator. */

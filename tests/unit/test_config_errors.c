@@ -29,7 +29,8 @@
 
 /* What is allowed, as messages say it. */
 #define TOP_KEYS                                                                                   \
-	"ports, workers, control, eal, limits, keys, timeouts, probe, egress, queues, backends"
+	"ports, workers, control, eal, limits, keys, timeouts, probe, egress, sources, queues, "   \
+	"backends"
 #define QUEUE_KEYS                                                                                 \
 	"somaxconn, tcp_max_syn_backlog, tcp_syncookies, tcp_abort_on_overflow, "                  \
 	"tcp_synack_retries, tcp_syn_retries, queue_rules, connect_window, early_data, "           \
@@ -125,21 +126,21 @@ static const struct bad shape_cases[] = {
 				 "connections_per_worker, ipv6_connections_per_worker, "
 				 "syn_entries_per_worker, mbufs, "
 				 "early_packets_per_worker, monitor_clients_per_worker, "
-				 "backends)",
+				 "source_prefixes_per_worker, backends)",
 						"f:2: limits['']: unknown key (value 2; allowed "
 						"connections_per_worker, "
 						"ipv6_connections_per_worker, "
 						"syn_entries_per_worker, mbufs, "
 						"early_packets_per_worker, "
 						"monitor_clients_per_worker, "
-						"backends)",
+						"source_prefixes_per_worker, backends)",
 						"f:2: limits['c\\x09.d']: unknown key (value 3; "
 						"allowed connections_per_worker, "
 						"ipv6_connections_per_worker, "
 						"syn_entries_per_worker, mbufs, "
 						"early_packets_per_worker, "
 						"monitor_clients_per_worker, "
-						"backends)"}},
+						"source_prefixes_per_worker, backends)"}},
 		{9, WITH("'eal': [],\n'eal': []"),
 				{"f:3: eal: key repeated (value []; first in line 2)"}},
 		{10, WITH("'control': {'cpu': 1,\n'c\\u0070u': 2,\n'cpu': 3000}"),
@@ -500,7 +501,7 @@ static const struct bad multi_cases[] = {
 						"syn_entries_per_worker, mbufs, "
 						"early_packets_per_worker, "
 						"monitor_clients_per_worker, "
-						"backends)",
+						"source_prefixes_per_worker, backends)",
 						"f:5: queues.tcp_abort_on_overflow: not an integer "
 						"(value true; allowed 0..1)",
 						"f:8: backends[1].port: not an integer (value "
