@@ -12,6 +12,7 @@
 #include "eal.h"
 #include "keep.h"
 #include "keys.h"
+#include "lists.h"
 #include "mbufs.h"
 #include "port.h"
 #include "signals.h"
@@ -89,7 +90,10 @@ control_down(struct appliance *a)
 static bool
 memory_up(struct appliance *a)
 {
-	a->eal_is_up = eal_start(a->config, a->ports, mbufs_memsize(a->config, a->ports));
+	/* Twice, so that a reload finds room for the next ones beside them. */
+	const size_t lists = 2 * lists_memsize(a->config->sources.list);
+
+	a->eal_is_up = eal_start(a->config, a->ports, mbufs_memsize(a->config, a->ports) + lists);
 	if (a->eal_is_up)
 		telemetry_register();
 	return a->eal_is_up && mbufs_init(&a->mbufs, a->config, a->ports);
@@ -101,6 +105,18 @@ memory_down(struct appliance *a)
 	mbufs_fini(&a->mbufs);
 	if (a->eal_is_up)
 		eal_stop();
+}
+
+static bool
+lists_up(struct appliance *a)
+{
+	return control_open_lists(&a->control);
+}
+
+static void
+lists_down(struct appliance *a)
+{
+	control_close_lists(&a->control);
 }
 
 static bool
@@ -162,6 +178,7 @@ static const struct step {
 		{plan_up, plan_down},	    /* what can be refused without starting anything */
 		{control_up, control_down}, /* first configuration published, control socket open */
 		{memory_up, memory_down},   /* DPDK's cores and memory, packet buffers */
+		{lists_up, lists_down},	    /* what looks up in lists of sources */
 		{ports_up, ports_down},	    /* both ports receive */
 		{workers_up, workers_down}, /* tables and cores; at the end the last report */
 };

@@ -10,6 +10,7 @@
 
 #include <rte_common.h>
 
+#include "lists.h"
 #include "notify.h"
 #include "signals.h"
 #include "telemetry.h"
@@ -42,6 +43,13 @@ secret(void *context, const struct config *config, struct siphash_key *key, char
 	const struct control *control = context;
 
 	return keys_secret(control->keys, config->secret_file, key, message, size);
+}
+
+static struct source_lists *
+lists(void *context, const struct prefix_list *list, char *message, size_t size)
+{
+	(void)context;
+	return lists_make(list, message, size);
 }
 
 static json_t *
@@ -133,6 +141,7 @@ registry_open(struct control *control, const char *path, struct config *config)
 			.qsbr = workers->qsbr,
 			.ask = ask,
 			.secret = secret,
+			.lists = lists,
 			.seed = control->keys->snapshot_seed,
 			.before = control->before,
 	};
@@ -184,6 +193,23 @@ control_open(struct control *control, const char *path, struct config *config)
 	};
 	telemetry_open(&control->commands);
 	return sockets_open(control, config->control_socket);
+}
+
+bool
+control_open_lists(struct control *control)
+{
+	char message[256];
+
+	if (registry_open_lists(&control->registry, workers_wall_clock(), message, sizeof(message)))
+		return true;
+	say("sources: %s", message);
+	return false;
+}
+
+void
+control_close_lists(struct control *control)
+{
+	registry_close_lists(&control->registry);
 }
 
 void

@@ -43,6 +43,13 @@ struct control {
  * is given is set. False when it can't, already said; call control_close() in either case. */
 bool control_open(struct control *control, const char *path, struct config *config);
 
+/** Makes the tables of the configured lists of sources, which need DPDK's memory. False when it
+ * can't, already said. */
+bool control_open_lists(struct control *control);
+
+/** Ends them. The workers have ended. */
+void control_close_lists(struct control *control);
+
 /** Says "ready", and runs until a stop or, seen by wants_upgrade, an upgrade is wished
  * (EXIT_CODE_OK), or a port is gone (EXIT_CODE_ENVIRONMENT). The workers run. */
 enum exit_code control_run(struct control *control);

@@ -175,7 +175,8 @@ workers_init(struct workers *workers, const struct config *config)
 					.backends = config->backends_max,
 					.syn_entries = config->syn_entries_per_worker,
 					.monitor_clients = config->monitor_clients_per_worker,
-					.early_packets = config_early_packets(config)},
+					.early_packets = config_early_packets(config),
+					.source_prefixes = config->source_prefixes_per_worker},
 			.shared = lines_alloc(config->backends_max * sizeof(struct backend_shared)),
 			.qsbr = lines_alloc(rte_rcu_qsbr_get_memsize(config->worker_count)),
 	};
