@@ -103,6 +103,23 @@ appliance_write(struct families *families, const struct sample *sample)
 }
 
 static void
+sources_write(struct families *families, const json_t *sources)
+{
+	static const char *const lists[] = {"deny", "allow"};
+	static const char *const versions[] = {"ipv4", "ipv6"};
+
+	family_begin(families, "sluice_source_prefixes", FAMILY_GAUGE, NULL,
+			"address prefixes in the lists of denied and allowed sources");
+	for (unsigned i = 0; i < 4; i++) {
+		const char *list = lists[i / 2], *version = versions[i % 2];
+		const struct label labels[] = {{"list", list}, {"family", version}};
+
+		family_count(families, labels, 2,
+				count_at(json_object_get(sources, list), version));
+	}
+}
+
+static void
 reasons_write(struct families *families, const json_t *stats)
 {
 	const char *name;
@@ -448,6 +465,7 @@ metrics_write(struct families *families, const struct sample *sample, const stru
 		single(families, "sluice_exporter_sample_duration_seconds", FAMILY_GAUGE, "seconds",
 				"time the last look took", (double)sample->took_ms / 1e3);
 		appliance_write(families, sample);
+		sources_write(families, json_object_get(sample->ping, "sources"));
 		reasons_write(families, sample->stats);
 		totals_write(families, sample->stats);
 		workers_write(families, json_object_get(sample->stats, "workers"));

@@ -4,6 +4,7 @@
 
 #include <poll.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -85,6 +86,23 @@ incident_tell(void *context, const struct event *event)
 	log_event(&control->log, event, workers_now(control->workers));
 }
 
+/* What the lists hold, for the reload's message, where there are any. */
+static void
+lists_tell(const struct prefix_list *list, struct event *event, char *message, size_t size)
+{
+	const uint32_t denied = prefix_list_count(list, FAMILY_IP4, SOURCE_DENIED) +
+				prefix_list_count(list, FAMILY_IP6, SOURCE_DENIED);
+	const uint32_t allowed = prefix_list_count(list, FAMILY_IP4, SOURCE_ALLOWED) +
+				 prefix_list_count(list, FAMILY_IP6, SOURCE_ALLOWED);
+	const size_t used = strlen(message);
+
+	if (list == NULL)
+		return;
+	snprintf(message + used, size - used, "; %u prefixes denied, %u allowed", denied, allowed);
+	event_number(event, "denied", denied);
+	event_number(event, "allowed", allowed);
+}
+
 /* How the reload went that has just been tried. */
 static void
 reload_tell(struct control *control)
@@ -108,6 +126,7 @@ reload_tell(struct control *control)
 		event_number(&event, "added", json_array_size(changes->added));
 		event_number(&event, "removed", json_array_size(changes->removed));
 		event_number(&event, "changed", json_array_size(changes->changed));
+		lists_tell(registry->config->sources.list, &event, message, sizeof(message));
 	} else {
 		snprintf(message, sizeof(message), "not reloaded, nothing has changed; %u error%s:",
 				outcome->error_count, outcome->error_count == 1 ? "" : "s");

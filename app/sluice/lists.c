@@ -17,13 +17,16 @@
 #define MB ((size_t)1 << 20)
 #define ADDRESS_BYTES 16
 #define FIRST_TABLE_BYTES 3 /* of an address; each further byte has tables of its own */
-#define TABLE_ENTRIES 256
+#define FIRST_TABLE_ENTRIES ((size_t)1 << 24)
+#define TABLE_ENTRIES ((size_t)256)
 #define RIB_NODE_BYTES 208 /* of rte_rib, in its mempool; measured, two per prefix at most */
 #define NAME_BYTES 32
 #define RULE_BYTES 96 /* of rte_lpm6, in its rte_hash */
 
-/* Next hops of 7, 15 and 31 bits: as many small tables can be told apart. */
-static const uint32_t fib_tables_max[] = {127, 32767, (1u << 24) - 1};
+/* As many small tables as next hops of 7 and 15 bits can tell apart. From more on rte_fib would
+ * take long to find a free one, and rte_lpm6 doesn't: it keeps a stack of them. */
+#define FIB_TABLES_1B 127
+#define FIB_TABLES_2B 32767
 
 /* What a family's tables have to hold. */
 struct need {
@@ -47,8 +50,10 @@ struct walk {
 
 struct tables {
 	struct source_lists lists;
-	struct rte_fib *ip4;  /* NULL: none of that family */
-	struct rte_lpm6 *ip6; /* the same */
+	/* NULL: none of that family, or, of IPv4's two, the other one. */
+	struct rte_fib *ip4;
+	struct rte_lpm6 *ip4_many; /* an address is the first four bytes */
+	struct rte_lpm6 *ip6;
 	/* What those say that find nothing: enum source_verdict. */
 	uint8_t otherwise4;
 	uint8_t otherwise6;
@@ -130,51 +135,50 @@ survey_make(const struct prefix_list *list)
 	return survey;
 }
 
-/* The narrowest next hops that so many tables need. */
-static enum rte_fib_dir24_8_nh_sz
-fib_width(uint32_t tables)
-{
-	if (tables <= fib_tables_max[RTE_FIB_DIR24_8_1B])
-		return RTE_FIB_DIR24_8_1B;
-	return tables <= fib_tables_max[RTE_FIB_DIR24_8_2B] ? RTE_FIB_DIR24_8_2B
-							    : RTE_FIB_DIR24_8_4B;
-}
-
 /* A range's two ends may want a table each, for a moment; one more is what it asks for then. */
 static uint32_t
 fib_tables(const struct need *need)
 {
-	const uint32_t tables = need->tables + 2;
+	return need->tables + 2;
+}
 
-	return RTE_MIN(tables, fib_tables_max[RTE_FIB_DIR24_8_4B]);
+static bool
+is_for_fib(const struct need *need)
+{
+	return fib_tables(need) <= FIB_TABLES_2B;
+}
+
+static enum rte_fib_dir24_8_nh_sz
+fib_width(const struct need *need)
+{
+	return fib_tables(need) <= FIB_TABLES_1B ? RTE_FIB_DIR24_8_1B : RTE_FIB_DIR24_8_2B;
 }
 
 static size_t
-ip4_memsize(const struct need *need)
+fib_memsize(const struct need *need)
 {
-	const uint32_t tables = fib_tables(need);
-	const size_t entries = ((size_t)1 << 24) + (size_t)TABLE_ENTRIES * (tables + 64);
+	const size_t entries = FIRST_TABLE_ENTRIES + TABLE_ENTRIES * (fib_tables(need) + 64);
 
-	return need->prefixes == 0 ? 0
-				   : (entries << fib_width(tables)) +
-						     2 * (size_t)need->prefixes * RIB_NODE_BYTES +
-						     2 * MB;
+	return (entries << fib_width(need)) + 2 * (size_t)need->prefixes * RIB_NODE_BYTES + 2 * MB;
 }
 
 static size_t
-ip6_memsize(const struct need *need)
+lpm_memsize(const struct need *need)
 {
-	const size_t entries = ((size_t)1 << 24) + (size_t)TABLE_ENTRIES * (need->tables + 1);
+	const size_t entries = FIRST_TABLE_ENTRIES + TABLE_ENTRIES * ((size_t)need->tables + 1);
 
-	return need->prefixes == 0 ? 0
-				   : entries * sizeof(uint32_t) +
-						     (size_t)need->prefixes * RULE_BYTES + 2 * MB;
+	return entries * sizeof(uint32_t) + (size_t)need->prefixes * RULE_BYTES + 2 * MB;
 }
 
 static size_t
 survey_memsize(const struct survey *survey)
 {
-	return ip4_memsize(&survey->ip4) + ip6_memsize(&survey->ip6);
+	const struct need *ip4 = &survey->ip4, *ip6 = &survey->ip6;
+	size_t size = ip6->prefixes > 0 ? lpm_memsize(ip6) : 0;
+
+	if (ip4->prefixes > 0)
+		size += is_for_fib(ip4) ? fib_memsize(ip4) : lpm_memsize(ip4);
+	return size;
 }
 
 size_t
@@ -189,28 +193,23 @@ lists_memsize(const struct prefix_list *list)
 }
 
 /* By its address the name differs from those of tables that serve. */
-static bool
-ip4_create(struct tables *tables, const struct need *need)
+static struct rte_fib *
+fib_create(const struct tables *tables, const struct need *need)
 {
-	const uint32_t wanted = fib_tables(need);
 	struct rte_fib_conf config = {
 			.type = RTE_FIB_DIR24_8,
 			.default_nh = need->otherwise,
 			.max_routes = (int)need->prefixes,
-			.dir24_8 = {.nh_sz = fib_width(wanted), .num_tbl8 = wanted},
+			.dir24_8 = {.nh_sz = fib_width(need), .num_tbl8 = fib_tables(need)},
 	};
 	char name[NAME_BYTES];
 
-	tables->otherwise4 = need->otherwise;
-	if (need->prefixes == 0)
-		return true;
-	snprintf(name, sizeof(name), "s4%p", (void *)tables);
-	tables->ip4 = rte_fib_create(name, SOCKET_ID_ANY, &config);
-	return tables->ip4 != NULL;
+	snprintf(name, sizeof(name), "s4%p", (const void *)tables);
+	return rte_fib_create(name, SOCKET_ID_ANY, &config);
 }
 
-static bool
-ip6_create(struct tables *tables, const struct need *need)
+static struct rte_lpm6 *
+lpm_create(const struct tables *tables, const struct need *need, const char *family)
 {
 	const struct rte_lpm6_config config = {
 			.max_rules = need->prefixes,
@@ -218,12 +217,39 @@ ip6_create(struct tables *tables, const struct need *need)
 	};
 	char name[NAME_BYTES];
 
-	tables->otherwise6 = need->otherwise;
-	if (need->prefixes == 0)
-		return true;
-	snprintf(name, sizeof(name), "s6%p", (void *)tables);
-	tables->ip6 = rte_lpm6_create(name, SOCKET_ID_ANY, &config);
-	return tables->ip6 != NULL;
+	snprintf(name, sizeof(name), "s%s%p", family, (const void *)tables);
+	return rte_lpm6_create(name, SOCKET_ID_ANY, &config);
+}
+
+/* False when there is no memory for all that is needed. */
+static bool
+create(struct tables *tables, const struct survey *survey)
+{
+	const struct need *ip4 = &survey->ip4, *ip6 = &survey->ip6;
+
+	tables->otherwise4 = ip4->otherwise;
+	tables->otherwise6 = ip6->otherwise;
+	if (ip4->prefixes > 0 && is_for_fib(ip4))
+		tables->ip4 = fib_create(tables, ip4);
+	else if (ip4->prefixes > 0)
+		tables->ip4_many = lpm_create(tables, ip4, "4");
+	if (ip6->prefixes > 0)
+		tables->ip6 = lpm_create(tables, ip6, "6");
+	return (ip4->prefixes == 0 || tables->ip4 != NULL || tables->ip4_many != NULL) &&
+	       (ip6->prefixes == 0 || tables->ip6 != NULL);
+}
+
+static int
+insert_ip4(const struct tables *tables, const struct prefix *prefix)
+{
+	const uint8_t length = (uint8_t)(prefix->length - EXEMPT_IP4_BITS);
+	const uint32_t address = prefix->address.words_be[3];
+	uint8_t bytes[ADDRESS_BYTES] = {0};
+
+	if (tables->ip4 != NULL)
+		return rte_fib_add(tables->ip4, be32toh(address), length, prefix->verdict);
+	memcpy(bytes, &address, sizeof(address));
+	return rte_lpm6_add(tables->ip4_many, bytes, length, prefix->verdict);
 }
 
 static int
@@ -232,8 +258,7 @@ insert(const struct tables *tables, const struct prefix *prefix)
 	if (is_everything(prefix))
 		return 0;
 	if (is_ip4(prefix))
-		return rte_fib_add(tables->ip4, be32toh(prefix->address.words_be[3]),
-				(uint8_t)(prefix->length - EXEMPT_IP4_BITS), prefix->verdict);
+		return insert_ip4(tables, prefix);
 	return rte_lpm6_add(tables->ip6, prefix->address.bytes, prefix->length, prefix->verdict);
 }
 
@@ -262,36 +287,58 @@ lists_end(struct source_lists *lists)
 	struct tables *tables = (struct tables *)(void *)lists;
 
 	rte_fib_free(tables->ip4);
+	rte_lpm6_free(tables->ip4_many);
 	rte_lpm6_free(tables->ip6);
 	free(tables);
 }
 
 static void
-find_ip4(const struct tables *tables, const uint32_t *ips, unsigned count, uint8_t *found)
+find_fib(struct rte_fib *fib, uint32_t *ips, unsigned count, uint8_t *found)
 {
 	uint64_t hops[SOURCE_LISTS_BURST_MAX];
 
-	if (tables->ip4 == NULL) {
-		memset(found, tables->otherwise4, count);
-		return;
-	}
-	rte_fib_lookup_bulk(tables->ip4, (uint32_t *)(uintptr_t)ips, hops, (int)count);
+	rte_fib_lookup_bulk(fib, ips, hops, (int)count);
 	for (unsigned i = 0; i < count; i++)
 		found[i] = (uint8_t)hops[i];
 }
 
 static void
-find_ip6(const struct tables *tables, uint8_t ips[][ADDRESS_BYTES], unsigned count, uint8_t *found)
+find_lpm(const struct rte_lpm6 *lpm, uint8_t ips[][ADDRESS_BYTES], unsigned count,
+		uint8_t otherwise, uint8_t *found)
 {
 	int32_t hops[SOURCE_LISTS_BURST_MAX];
 
-	if (tables->ip6 == NULL) {
-		memset(found, tables->otherwise6, count);
-		return;
-	}
-	rte_lpm6_lookup_bulk_func(tables->ip6, ips, hops, count);
+	rte_lpm6_lookup_bulk_func(lpm, ips, hops, count);
 	for (unsigned i = 0; i < count; i++)
-		found[i] = hops[i] < 0 ? tables->otherwise6 : (uint8_t)hops[i];
+		found[i] = hops[i] < 0 ? otherwise : (uint8_t)hops[i];
+}
+
+static void
+find_ip4(const struct tables *tables, uint32_t *ips, unsigned count, uint8_t *found)
+{
+	uint8_t bytes[SOURCE_LISTS_BURST_MAX][ADDRESS_BYTES] = {{0}};
+
+	if (tables->ip4 != NULL) {
+		find_fib(tables->ip4, ips, count, found);
+	} else if (tables->ip4_many != NULL) {
+		for (unsigned i = 0; i < count; i++) {
+			const uint32_t address = htobe32(ips[i]);
+
+			memcpy(bytes[i], &address, sizeof(address));
+		}
+		find_lpm(tables->ip4_many, bytes, count, tables->otherwise4, found);
+	} else {
+		memset(found, tables->otherwise4, count);
+	}
+}
+
+static void
+find_ip6(const struct tables *tables, uint8_t ips[][ADDRESS_BYTES], unsigned count, uint8_t *found)
+{
+	if (tables->ip6 != NULL)
+		find_lpm(tables->ip6, ips, count, tables->otherwise6, found);
+	else
+		memset(found, tables->otherwise6, count);
 }
 
 /* Sorted by family, looked up, and put back in order. */
@@ -334,7 +381,7 @@ lists_make(const struct prefix_list *list, char *message, size_t size)
 		return NULL;
 	}
 	tables->lists = (struct source_lists){.find = lists_find, .end = lists_end, .holders = 1};
-	if (!ip4_create(tables, &survey.ip4) || !ip6_create(tables, &survey.ip6))
+	if (!create(tables, &survey))
 		snprintf(message, size,
 				"no memory for %u prefixes: their tables take about %zu MB of huge "
 				"pages (of what \"-m\" in \"eal\" gives, without huge pages)",

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Look-up tables of the operator's lists (control/prefix_list.h), in DPDK's memory: rte_fib's
- * DIR-24-8 for IPv4, rte_lpm6 for IPv6. Both are sized by what is in the list; a family without
- * prefixes takes none. Built and ended by the control thread, while others serve.
+ * DIR-24-8 for IPv4, rte_lpm6 for IPv6 and for very many IPv4 hosts. They are sized by what is in
+ * the list; a family without prefixes takes none. Built and ended by the control thread, while
+ * others serve.
  *
  * rte_fib6 would be the sibling, but counts the tables that a prefix may need without those it
  * shares with its neighbours; rte_lpm looks for each prefix among all of its length.

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The commands about the appliance as a whole: ping and stats. */
+/* The commands about the appliance as a whole: ping, lists and stats. */
 #include <stdlib.h>
 
 #include "base/base.h"
 #include "command.h"
 #include "field.h"
 #include "session.h"
+#include "table.h"
 #include "text.h"
 
 static void
@@ -54,6 +55,61 @@ appliance_ping_run(struct session *session)
 		session_print_json(ping);
 	else
 		ping_print(ping);
+	json_decref(ping);
+	return STATUS_OK;
+}
+
+static void
+list_add(struct table *table, const json_t *sources, const char *name)
+{
+	const json_t *list = json_object_get(sources, name);
+	const char *file = json_string_value(json_object_get(list, "file"));
+
+	table_add(table, name);
+	table_addf(table, "%lld", (long long)field_count(list, "ipv4"));
+	table_addf(table, "%lld", (long long)field_count(list, "ipv6"));
+	table_add(table, file != NULL ? file : "-");
+}
+
+static void
+lists_print(const json_t *ping, bool has_colour)
+{
+	static const struct table_column columns[] = {{"List", TABLE_LEFT}, {"IPv4", TABLE_RIGHT},
+			{"IPv6", TABLE_RIGHT}, {"File", TABLE_LEFT}};
+	const json_t *sources = json_object_get(ping, "sources");
+	struct table table;
+	char ago[TEXT_BYTES];
+
+	table_init(&table, columns, ARRAY_COUNT(columns), has_colour);
+	list_add(&table, sources, "deny");
+	list_add(&table, sources, "allow");
+	table_print(&table, stdout);
+	table_fini(&table);
+	text_duration(ago, field_number(sources, "read_ago_s"));
+	printf("read %s ago, with configuration %lld\n", ago,
+			(long long)field_count(ping, "config_generation"));
+	if (field_count(sources, "syn_per_s") == 0)
+		puts("SYNs are not limited");
+	else
+		printf("at most %lld SYNs per second of one network (IPv4 /%lld, IPv6 /%lld), %lld "
+		       "at once\n",
+				(long long)field_count(sources, "syn_per_s"),
+				(long long)field_count(sources, "prefix"),
+				(long long)field_count(sources, "prefix6"),
+				(long long)field_count(sources, "syn_burst"));
+}
+
+enum status
+appliance_lists_run(struct session *session)
+{
+	json_t *ping = session_ask_for(session, session_request("ping"), JSON_OBJECT);
+
+	if (ping == NULL)
+		return STATUS_REFUSED;
+	if (session_is_json(session))
+		session_print_json(json_object_get(ping, "sources"));
+	else
+		lists_print(ping, text_has_colour(stdout));
 	json_decref(ping);
 	return STATUS_OK;
 }

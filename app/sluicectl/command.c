@@ -158,6 +158,16 @@ static const struct command table[] = {
 				"  sluicectl ping\n"
 				"  until sluicectl --timeout 1 ping; do sleep 1; done\n",
 				.run = appliance_ping_run},
+		{"lists", "",
+				"which sources are denied and allowed, and how many SYNs they may "
+				"send",
+				"Prefixes in each list, by family, and the file they are from; "
+				"when "
+				"the files were read,\n"
+				"and the SYN rate limit. A reload reads the files again.\n",
+				"  sluicectl lists\n"
+				"  sluicectl --json lists | jq .deny.ipv4\n",
+				.run = appliance_lists_run},
 		{"completion bash", "", "print bash's completion script",
 				"Completes commands, options, keys, and names of backends, for "
 				"which it "

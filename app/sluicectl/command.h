@@ -60,6 +60,7 @@ enum status change_check_run(struct session *session);	      /* change.c */
 enum status change_flush_run(struct session *session);	      /* change.c */
 enum status appliance_stats_run(struct session *session);     /* appliance.c */
 enum status appliance_ping_run(struct session *session);      /* appliance.c */
+enum status appliance_lists_run(struct session *session);     /* appliance.c */
 enum status completion_bash_run(struct session *session);     /* completion.c */
 enum status completion_backends_run(struct session *session); /* completion.c */
 enum status help_run(struct session *session);		      /* help.c */

@@ -20,6 +20,8 @@ struct inquiry {
 	char client[ENDPOINT_TEXT_BYTES], local[ENDPOINT_TEXT_BYTES];
 	bool is_tagged;
 	struct queue_load load;
+	const struct prefix *prefix; /* of the lists, that decides about the client; NULL: none */
+	const char *prefix_file;
 	/* What the workers said. */
 	unsigned unanswered; /* workers */
 	bool has_row;
@@ -120,6 +122,7 @@ read_inquiry(struct request *request, struct inquiry *inquiry)
 		registry_name(request->env->registry, inquiry->slot, inquiry->name);
 		inquiry->load = request_load(request, inquiry->slot);
 	}
+	inquiry->prefix = source_lists_decide(request->env->registry, tuple, &inquiry->prefix_file);
 	endpoint_write(&tuple->client, tuple->family, tuple->client_port, inquiry->client);
 	endpoint_write(&tuple->backend, tuple->family, tuple->backend_port, inquiry->local);
 	return true;
@@ -193,6 +196,25 @@ static bool
 is_half_open(const struct inquiry *inquiry)
 {
 	return inquiry->has_row && strcmp(inquiry->row.state, "syn-recv") == 0;
+}
+
+/* What the lists deny it is a new connection, and to go on with a handshake. */
+static bool
+is_denied(const struct inquiry *inquiry)
+{
+	return inquiry->prefix != NULL && inquiry->prefix->verdict == SOURCE_DENIED;
+}
+
+static void
+say_listed(struct inquiry *inquiry)
+{
+	char text[PREFIX_TEXT_BYTES];
+
+	if (inquiry->prefix == NULL || inquiry->slot == NULL || is_exempt(inquiry))
+		return;
+	prefix_write(inquiry->prefix, text);
+	say(inquiry, "Its address is %s by %s (%s:%u).", is_denied(inquiry) ? "denied" : "allowed",
+			text, inquiry->prefix_file, inquiry->prefix->line);
 }
 
 static void
@@ -341,6 +363,8 @@ next_syn(const struct inquiry *inquiry)
 		return REASON_pass_not_protected;
 	if (is_exempt(inquiry))
 		return REASON_pass_exempt;
+	if (is_protected(inquiry) && is_denied(inquiry))
+		return REASON_syn_denied;
 	if (is_half_open(inquiry))
 		return REASON_syn_again;
 	if (!is_protected(inquiry))
@@ -402,6 +426,8 @@ next_ack(const struct request *request, const struct inquiry *inquiry)
 		return is_half_open(inquiry)
 				       ? "proves the client, which then enters the accept queue"
 				       : "passes unchanged";
+	if (is_denied(inquiry))
+		return "dropped: its address is denied";
 	if (inquiry->slot->use == SLOT_DRAINING)
 		return "refused: the backend is draining";
 	shared = &registry->env.shared[registry_slot(registry, inquiry->slot)];
@@ -458,6 +484,7 @@ command_explain(struct request *request)
 	half_open = is_half_open(&inquiry);
 	inquiry.lines = json_array();
 	say_state(&inquiry);
+	say_listed(&inquiry);
 	last = say_last(&inquiry);
 	next = say_next(request, &inquiry);
 	row = inquiry.has_row ? row_json(request, &inquiry.row, inquiry.worker) : json_null();

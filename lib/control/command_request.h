@@ -51,6 +51,14 @@ json_t *row_json(const struct request *request, const struct inspect_row *row, u
 json_t *profile_json(
 		const struct request *request, const struct inspect_profile *row, unsigned worker);
 
+/** What ping says of the lists of sources. A new reference, NULL when out of memory. */
+json_t *source_lists_json(const struct request *request);
+
+/** The prefix of the lists that decides about the tuple's client, and the file it is from; NULL:
+ * none. */
+const struct prefix *source_lists_decide(
+		const struct registry *registry, const struct tuple *tuple, const char **file);
+
 command_function command_ping, command_ss, command_netstat, command_stats, command_doctor;
 command_function command_syn_recv, command_established, command_profile, command_explain;
 command_function command_set, command_reload, command_check, command_flush;

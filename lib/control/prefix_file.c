@@ -133,6 +133,7 @@ prefix_list_join(struct config_report *report, struct prefix_list *list, const c
 				"also denied, by %s:%u (value %s)", deny_name, before->line, text);
 	}
 	list->count = kept;
+	prefix_list_seal(list);
 	if (errors > 0)
 		refuse_rest(report, allow_name, errors, "are denied, too");
 }

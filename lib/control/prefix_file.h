@@ -31,7 +31,7 @@ struct prefix_list *prefix_files_read(
 void prefix_text_read(struct config_report *report, struct prefix_list *list, const char *name,
 		const char *text, size_t length, enum source_verdict verdict);
 
-/** Sorts the list, drops repetitions, and reports what stands in both files. */
+/** Sorts and seals the list, drops repetitions, and reports what stands in both files. */
 void prefix_list_join(struct config_report *report, struct prefix_list *list, const char *deny_name,
 		const char *allow_name);
 

@@ -121,14 +121,21 @@ prefix_list_find(const struct prefix_list *list, const union ip_addr *address, e
 	return NULL;
 }
 
+void
+prefix_list_seal(struct prefix_list *list)
+{
+	memset(list->counts, 0, sizeof(list->counts));
+	for (uint32_t i = 0; i < list->count; i++) {
+		const struct prefix *prefix = &list->prefixes[i];
+
+		list->counts[prefix->family == FAMILY_IP6][prefix->verdict == SOURCE_ALLOWED]++;
+	}
+}
+
 uint32_t
 prefix_list_count(const struct prefix_list *list, enum family family, enum source_verdict verdict)
 {
-	uint32_t count = 0;
-
-	for (uint32_t i = 0; i < list->count; i++)
-		count += list->prefixes[i].family == family && list->prefixes[i].verdict == verdict;
-	return count;
+	return list != NULL ? list->counts[family == FAMILY_IP6][verdict == SOURCE_ALLOWED] : 0;
 }
 
 bool

@@ -21,6 +21,7 @@ struct prefix {
 struct prefix_list {
 	uint32_t count;
 	uint32_t room;
+	uint32_t counts[2][2];	 /**< prefix_list_count()'s, from prefix_list_seal() on */
 	struct prefix *prefixes; /**< by family, address, length, verdict, line */
 };
 
@@ -45,7 +46,10 @@ bool prefix_covers(const struct prefix *shorter, const struct prefix *other);
 const struct prefix *prefix_list_find(
 		const struct prefix_list *list, const union ip_addr *address, enum family family);
 
-/** Prefixes of that family and verdict. */
+/** Counts what is in the list; to be called when it is complete. */
+void prefix_list_seal(struct prefix_list *list);
+
+/** Prefixes of that family, SOURCE_DENIED or SOURCE_ALLOWED. NULL is an empty list. */
 uint32_t prefix_list_count(
 		const struct prefix_list *list, enum family family, enum source_verdict verdict);
 
