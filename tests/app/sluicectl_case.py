@@ -43,7 +43,10 @@ PROFILE = {"backend": "web", "profile": "learn", "worker": 0, "mss": 1400, "scal
   "probe_failures": 2}
 
 PING = {"pid": 77, "sluice": "0.1.0", "generation": 3, "config_generation": 2, "uptime_s": 125,
-  "config": "/etc/sluice.json", "last_reload": None}
+  "config": "/etc/sluice.json", "last_reload": None, "sources": {
+    "deny": {"file": "/etc/deny.txt", "ipv4": 12, "ipv6": 3},
+    "allow": {"file": None, "ipv4": 0, "ipv6": 0}, "read_ago_s": 75, "syn_per_s": 0, "syn_burst": 1,
+    "prefix": 32, "prefix6": 64}}
 
 
 def netstat(**changes):

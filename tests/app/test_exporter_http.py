@@ -108,6 +108,7 @@ class ExporterTest(ExporterCase):
     for name, value in (("sluice_up", 1), ("sluice_backends", 2), ("sluice_backends_without_series", 1),
         ('sluice_backend_accept_ring{backend="web"}', 3),
         ('sluice_backend_accept_ring_limit{backend="web"}', 5),
+        ('sluice_source_prefixes{list="deny",family="ipv6"}', 3),
         ('sluice_backend_syn_queue{backend="web"}', 40),
         ('sluice_backend_mode{backend="web",mode="protect"}', 1),
         ('sluice_backend_listen_overflows_total{backend="web"}', COUNTERS["ListenOverflows"]),

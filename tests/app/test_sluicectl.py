@@ -480,7 +480,18 @@ class Sentences(Case):
     self.assertIn("last reload 5.0 s ago: refused, 2 errors, the first: x.json:3: bad\n",
       self.run_well("ping"))
 
-  def test_05_stats(self):
+  def test_05_lists(self):
+    appliance = self.appliance()
+    told = ("List   IPv4  IPv6  File\ndeny     12     3  /etc/deny.txt\nallow     0     0  -\n"
+      "read 1 min 15 s ago, with configuration 2\n")
+    self.assertEqual(self.run_well("lists"), told + "SYNs are not limited\n")
+    self.assertEqual(self.run_json("lists")["deny"]["ipv6"], 3)
+    appliance.answers["ping"] = {**PING, "sources": {**PING["sources"], "syn_per_s": 100,
+      "syn_burst": 200, "prefix": 24}}
+    self.assertEqual(self.run_well("lists"), told +
+      "at most 100 SYNs per second of one network (IPv4 /24, IPv6 /64), 200 at once\n")
+
+  def test_06_stats(self):
     self.appliance(stats={"received": 5, "mbufs": {"free": 1}})
     self.assertEqual(json.loads(self.run_well("stats")), {"received": 5, "mbufs": {"free": 1}})
     self.assertEqual(self.run_json("stats")["received"], 5)

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "control/prefix_file.h"
 #include "desk.h"
 #include "net/tcp_opt.h"
 
@@ -252,6 +253,77 @@ test_explain_edges(void **state)
 	desk_close(&desk);
 }
 
+/* The prefixes of both lists, as text, in place of what files would say. */
+static void
+configure_lists(struct desk *desk, const char *deny, const char *allow)
+{
+	struct config_sources *sources = &desk->env.registry->config->sources;
+	struct config_report report = {.name = "test"};
+
+	sources->deny_file = strdup("/etc/deny.txt");
+	sources->allow_file = strdup("/etc/allow.txt");
+	sources->list = prefix_list_new();
+	prefix_text_read(&report, sources->list, "d", deny, strlen(deny), SOURCE_DENIED);
+	prefix_text_read(&report, sources->list, "a", allow, strlen(allow), SOURCE_ALLOWED);
+	prefix_list_join(&report, sources->list, "d", "a");
+	assert_int_equal(report.count, 0);
+}
+
+/* 6. explain and ping: which line of which list decides, and how many there are. */
+static void
+test_lists(void **state)
+{
+	static const char ask_web[] =
+			"{'command': 'explain', 'client': '10.1.0.1:40000', 'backend': 'web'}";
+	struct desk desk = desk_open();
+	const json_t *told, *next;
+
+	(void)state;
+	told = json_object_get(desk_result(&desk, "{'command': 'ping'}"), "sources");
+	assert_true(json_is_null(json_object_get(json_object_get(told, "deny"), "file")));
+	assert_int_equal(number_at(json_object_get(told, "deny"), "ipv4"), 0);
+	assert_int_equal(number_at(told, "syn_per_s"), 0);
+
+	configure_lists(&desk, "# all\n10.0.0.0/8\nfd00::/8\n", "10.1.2.0/24\n");
+	told = json_object_get(desk_result(&desk, "{'command': 'ping'}"), "sources");
+	assert_string_equal(text_at(json_object_get(told, "deny"), "file"), "/etc/deny.txt");
+	assert_int_equal(number_at(json_object_get(told, "deny"), "ipv4"), 1);
+	assert_int_equal(number_at(json_object_get(told, "deny"), "ipv6"), 1);
+	assert_int_equal(number_at(json_object_get(told, "allow"), "ipv4"), 1);
+	assert_int_equal(number_at(json_object_get(told, "allow"), "ipv6"), 0);
+
+	told = desk_result(&desk, ask_web);
+	next = json_object_get(told, "next");
+	assert_true(has_line(json_object_get(told, "lines"),
+			"Its address is denied by 10.0.0.0/8 (/etc/deny.txt:2)."));
+	assert_string_equal(text_at(json_object_get(next, "syn"), "reason"), "syn_denied");
+	assert_string_equal(text_at(next, "ack"), "dropped: its address is denied");
+
+	/* A connection that is there goes on; a half-open client is out. */
+	desk_row_counts[1] = 1;
+	desk_rows[1][0] = desk_row(1, "established");
+	next = json_object_get(desk_result(&desk, ask_web), "next");
+	assert_string_equal(text_at(json_object_get(next, "syn"), "reason"), "syn_denied");
+	assert_non_null(strstr(text_at(next, "ack"), "belongs to the connection"));
+	desk_rows[1][0] = desk_row(1, "syn-recv");
+	next = json_object_get(desk_result(&desk, ask_web), "next");
+	assert_string_equal(text_at(json_object_get(next, "syn"), "reason"), "syn_denied");
+	assert_string_equal(text_at(next, "ack"), "dropped: its address is denied");
+	desk_row_counts[1] = 0;
+
+	told = desk_result(&desk, "{'command': 'explain', 'client': '10.1.2.3:40000', "
+				  "'backend': 'web'}");
+	assert_true(has_line(json_object_get(told, "lines"),
+			"Its address is allowed by 10.1.2.0/24 (/etc/allow.txt:1)."));
+	assert_string_equal(
+			text_at(json_object_get(json_object_get(told, "next"), "syn"), "reason"),
+			"syn_queued");
+	told = desk_result(&desk, "{'command': 'explain', 'client': '11.1.2.3:40000', "
+				  "'backend': 'web'}");
+	assert_false(has_line(json_object_get(told, "lines"), "Its address is"));
+	desk_close(&desk);
+}
+
 int
 main(void)
 {
@@ -261,6 +333,7 @@ main(void)
 			cmocka_unit_test(test_rows_refused),
 			cmocka_unit_test(test_explain),
 			cmocka_unit_test(test_explain_edges),
+			cmocka_unit_test(test_lists),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
