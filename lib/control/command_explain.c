@@ -339,6 +339,8 @@ next_syn_passing(const struct inquiry *inquiry)
 		return REASON_pass_off;
 	if (config->is_draining)
 		return REASON_monitor_passed;
+	if (is_denied(inquiry))
+		return REASON_monitor_syn_denied;
 	switch (queue_rules_syn(config, &inquiry->load)) {
 	case SYN_QUEUE:
 		return REASON_monitor_syn_queued;

@@ -18,6 +18,7 @@
 #include "proxy/as_if.h"
 #include "proxy/bypass.h"
 #include "proxy/sample.h"
+#include "proxy/screen.h"
 #include "proxy/worker_impl.h"
 
 /* A SYN comes again after a second (RFC 6298 2.1), or three; what comes sooner is a copy. */
@@ -47,10 +48,14 @@ static enum reason
 see_syn(struct worker *w, const struct backend_config *config, const struct pkt *pkt)
 {
 	struct observed_record record;
+	enum reason reason;
 	struct pkt syn;
 
 	if (!bypass_check(w, pkt, &syn))
 		return REASON_monitor_passed;
+	reason = screen_as_if(w, pkt);
+	if (UNLIKELY(reason != REASON_NONE))
+		return reason;
 	if (as_if_find(w, config, pkt, &record)) {
 		if (record.client->isn == pkt->seq && see_syn_again(w, config, &record))
 			return REASON_monitor_syn_again;

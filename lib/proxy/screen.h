@@ -16,7 +16,12 @@ void screen_plan(struct worker *w);
  * their network's rate, and closes the gaps. Returns how many are left, in order. */
 unsigned screen_syns(struct worker *w, struct task *tasks, unsigned count);
 
-/** The same for other segments, looked up already: those of denied clients without a connection. */
+/** What would have become of a SYN in monitor mode: the reason that says so, or REASON_NONE where
+ * it would have gone on. */
+enum reason screen_as_if(struct worker *w, const struct pkt *syn);
+
+/** The same as screen_syns() for other segments, looked up already: those of denied clients without
+ * a connection. */
 unsigned screen_strays(struct worker *w, struct task *tasks, unsigned count);
 
 #endif

@@ -361,6 +361,48 @@ test_no_prefixes(void **state)
 	world_free(w);
 }
 
+/* 8. A backend in monitor mode gets all of it, counted as if; one that is off doesn't ask. What
+ * Sluice began when it was protected goes on, for denied clients, too. */
+static void
+test_modes(void **state)
+{
+	struct world *w = world_new(&(struct world_options){.mode = WORLD_MODE_1});
+	struct flow_script half = flow_script_default(4, 40001);
+	struct naive naive = naive_make();
+	struct packet ack;
+
+	(void)state;
+	flow_send_syn(w, &half);
+	naive_add(&naive, "10.3.0.0", 96 + 16, SOURCE_DENIED);
+	naive_add(&naive, "10.2.0.0", 96 + 16, SOURCE_ALLOWED);
+	naive_add(&naive, "10.0.0.1", 128, SOURCE_DENIED);
+	w->configs[0].mode = MODE_MONITOR;
+	screen_with(w, &naive, 1, 2);
+	for (uint16_t i = 0; i < 3; i++) {
+		assert_int_equal(syn_from(w, "10.3.0.1", 40000 + i), REASON_monitor_syn_denied);
+		assert_int_equal(syn_from(w, "10.2.0.1", 40000 + i), REASON_monitor_syn_queued);
+		assert_int_equal(syn_from(w, "10.1.0.1", 40000 + i),
+				i < 2 ? REASON_monitor_syn_queued
+				      : REASON_monitor_syn_rate_limited);
+	}
+	/* Refused ones are in no queue. */
+	assert_int_equal(w->shared[0].syn, 1 + 3 + 2);
+
+	ack = flow_client(&half, PACKET_ACK, 7, 7);
+	ack.source_port = 4;
+	assert_int_equal(send_client(w, &ack), REASON_monitor_passed);
+	ack = flow_ack(&half);
+	assert_int_equal(world_send(w, SIDE_CLIENT, &ack).reason, REASON_ack_connecting);
+
+	w->configs[0].mode = MODE_OFF;
+	naive.asked = 0;
+	world_publish(w);
+	for (uint16_t i = 0; i < 9; i++)
+		assert_int_equal(syn_from(w, "10.3.0.1", 41000 + i), REASON_pass_off);
+	assert_int_equal(naive.asked, 0);
+	world_free(w);
+}
+
 int
 main(void)
 {
@@ -372,6 +414,7 @@ main(void)
 			cmocka_unit_test(test_rate),
 			cmocka_unit_test(test_mixed_burst),
 			cmocka_unit_test(test_no_prefixes),
+			cmocka_unit_test(test_modes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
