@@ -25,7 +25,7 @@ script_take(struct script *script, unsigned bytes)
 /** Another configuration of a backend, made as lib/control makes it: five bytes. */
 void settings_reload(struct fuzz_world *w, struct script *script, unsigned slot);
 
-/** The same for egress budgets, exempt sources and the probe: two bytes. */
+/** The same for egress budgets, exempt, denied and limited sources and the probe: two bytes. */
 void settings_reload_more(struct fuzz_world *w, struct script *script, unsigned slot);
 
 #endif

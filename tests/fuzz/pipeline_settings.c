@@ -107,6 +107,39 @@ set_probe(struct probe_config *probe, unsigned choice)
 		probe->vlan = 10;
 }
 
+/* Clients are denied whose address is odd, or all; or allowed. */
+static void
+find_odd(const struct source_lists *lists, const struct tuple *const *tuples, unsigned count,
+		uint8_t *verdicts)
+{
+	(void)lists;
+	ENSURE(count >= 1 && count <= SOURCE_LISTS_BURST_MAX);
+	for (unsigned i = 0; i < count; i++)
+		verdicts[i] = tuples[i]->client.bytes[15] & 1 ? SOURCE_DENIED : SOURCE_ALLOWED;
+}
+
+static void
+find_none(const struct source_lists *lists, const struct tuple *const *tuples, unsigned count,
+		uint8_t *verdicts)
+{
+	(void)lists;
+	(void)tuples;
+	memset(verdicts, SOURCE_UNLISTED, count);
+}
+
+static void
+set_sources(struct source_policy *policy, unsigned choice)
+{
+	static struct source_lists odd = {.find = find_odd}, none = {.find = find_none};
+	static const struct source_rates rates = {2, 3, 31, 63};
+
+	*policy = (struct source_policy){.lists = NULL};
+	if (choice & 1)
+		policy->lists = choice & 2 ? &odd : &none;
+	if (choice & 4)
+		policy->rule = source_rule_make(&rates, 2);
+}
+
 void
 settings_reload_more(struct fuzz_world *w, struct script *script, unsigned slot)
 {
@@ -128,5 +161,6 @@ settings_reload_more(struct fuzz_world *w, struct script *script, unsigned slot)
 	backend->mode = (flags >> 5 & 3) % 3;
 	w->may_be_open |= backend->mode != MODE_PROTECT;
 	set_probe(&w->probe, probe);
+	set_sources(&w->sources, probe >> 5);
 	publish(w, slot % BACKENDS);
 }

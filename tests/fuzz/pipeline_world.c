@@ -268,6 +268,7 @@ fuzz_world_publish(struct fuzz_world *w)
 	snapshot_set_cookies(snapshot, &w->cookies, w->has_foreign_cookies);
 	snapshot_set_timeouts(snapshot, &w->timeouts);
 	snapshot_set_egress(snapshot, &w->egress);
+	snapshot_set_sources(snapshot, &w->sources);
 	snapshot_set_probe(snapshot, &w->probe);
 	w->snapshot = snapshot;
 	free(before);
@@ -355,7 +356,7 @@ lane_start(struct fuzz_world *w, struct lane *lane, const struct sluice_limits *
 }
 
 static const struct sluice_limits most = {CONNECTIONS, CONNECTIONS, BACKENDS, SYN_ENTRIES_MAX,
-		EARLY_PACKETS, MONITOR_CLIENTS};
+		EARLY_PACKETS, MONITOR_CLIENTS, SOURCE_LIMIT_PREFIXES_LEAST};
 
 void
 fuzz_world_start(struct fuzz_world *w)

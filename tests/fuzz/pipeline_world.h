@@ -74,6 +74,7 @@ struct fuzz_world {
 	bool has_foreign_cookies;
 	struct timeouts timeouts;
 	struct egress_rates egress;
+	struct source_policy sources;
 	struct probe_config probe;
 	struct backend_config backends[BACKENDS];
 	bool is_published[BACKENDS];
