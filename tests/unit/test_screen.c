@@ -403,6 +403,54 @@ test_modes(void **state)
 	world_free(w);
 }
 
+/* 9. Whole bursts of one kind, as floods are made of, which the pipeline takes together: nothing of
+ * them is looked at when they are denied, and others among them are. */
+static void
+test_floods(void **state)
+{
+	struct world *w = world_new(&(struct world_options){.mode = WORLD_MODE_2});
+	struct outcome *outcomes = calloc(BURST_MAX, sizeof(*outcomes));
+	struct flow_script f = flow_script_default(4, 50000);
+	struct packet packets[BURST_MAX];
+	struct naive naive = naive_make();
+
+	(void)state;
+	assert_non_null(outcomes);
+	flow_send_syn(w, &f); /* a cookie is out there */
+	naive_add(&naive, "11.0.0.0", 96 + 8, SOURCE_DENIED);
+	for (unsigned round = 0; round < 9; round++) {
+		const bool is_syn = round % 3 == 1;
+		const bool is_mixed = round >= 6;
+
+		screen_with(w, round >= 3 ? &naive : NULL, 0, 1);
+		for (unsigned i = 0; i < BURST_MAX; i++) {
+			packets[i] = world_stranger_syn(i);
+			if (!is_syn) {
+				packets[i].flags = PACKET_ACK;
+				packets[i].ack = i * 7919;
+				packets[i].options_length = 0;
+			}
+			if (is_mixed && i % 5 == 0)
+				packets[i].source[0] = 12;
+		}
+		world_send_burst(w, SIDE_CLIENT, BURST_MAX, packets, outcomes);
+		for (unsigned i = 0; i < BURST_MAX; i++) {
+			const bool is_denied = round >= 3 && packets[i].source[0] == 11;
+			const enum reason wanted = is_denied ? (is_syn ? REASON_syn_denied
+								       : REASON_stray_denied)
+						   : is_syn  ? REASON_syn_cookie_sent
+							     : REASON_ack_cookie_invalid;
+
+			assert_int_equal(outcomes[i].reason, wanted);
+		}
+	}
+	/* Of the bursts before there was a list, all; of mixed ones seven. */
+	assert_int_equal(world_counter(w, 0, COUNTER_SyncookiesFailed), 2 * BURST_MAX + 2 * 7);
+	assert_int_equal(world_counter(w, 0, COUNTER_SyncookiesSent), 1 + BURST_MAX + 7);
+	free(outcomes);
+	world_free(w);
+}
+
 int
 main(void)
 {
@@ -415,6 +463,7 @@ main(void)
 			cmocka_unit_test(test_mixed_burst),
 			cmocka_unit_test(test_no_prefixes),
 			cmocka_unit_test(test_modes),
+			cmocka_unit_test(test_floods),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
