@@ -125,4 +125,18 @@ def tools_attach(lab):
   expect_equal(capture.wait(1), 0, f"exit status of dpdk-dumpcap: {capture.out()}{capture.err()}")
   seen = run("tshark", "-r", path, "-T", "fields", "-e", "ip.src", "-e", "tcp.dstport").stdout
   expect(f"10.0.0.1\t{ECHO_PORT}" in seen, f"tshark reads {seen}")
+
+  path = lab.directory / "client.pcap"
+  dump = lab.start("pdump", *inside, "env", f"RUNTIME_DIRECTORY={lab.directory}", "dpdk-pdump", "--no-pci",
+    "--file-prefix", prefix, "--", "--pdump", f"port=0,queue=*,rx-dev={path},total-num-mbufs=4095")
+
+  def dumped():
+    expect(dump.running(), f"dpdk-pdump ended: {dump.out()}{dump.err()}")
+    tcp.exchange(*tcp.connect_pair(lab, FAMILY, ECHO_PORT, listener), 100000)
+    return path.exists() and path.stat().st_size > 10000
+  wait_until(dumped, 10, "packets dumped")
+  dump.signal(signal.SIGINT)
+  expect_equal(dump.wait(10), 0, f"exit status of dpdk-pdump: {dump.out()}{dump.err()}")
+  seen = run("tshark", "-r", path, "-T", "fields", "-e", "ip.src", "-e", "tcp.dstport").stdout
+  expect(f"10.0.0.1\t{ECHO_PORT}" in seen, f"tshark reads {seen}")
   tcp.exchange(*tcp.connect_pair(lab, FAMILY, ECHO_PORT, listener), 10000)
