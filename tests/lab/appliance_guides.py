@@ -54,6 +54,13 @@ def get(lab):
   return lab.curl("--max-time", "5", f"http://10.0.0.2:{WEB_PORT}/", timeout=10).stdout
 
 
+def proofs(machine):
+  """How many clients count as proved, and how many really were."""
+  stats = machine.json("stats")
+  return stats["total"]["PassiveOpens"], sum(stats["reasons"][name] for name in
+    ("ack_connecting", "ack_queued", "ack_connecting_held", "ack_queued_held"))
+
+
 def install(lab, root, debs, machine):
   """From the packages, which the first two commands make elsewhere, to a protected server."""
   blocks = guide.blocks(INSTALL)
@@ -63,21 +70,19 @@ def install(lab, root, debs, machine):
   for deb in debs:
     shutil.copy(deb, root / "tmp")
   guide.follow(commands[2:], 120, machine.run_script)
-  old, number = None, 0
+  old, found = None, []
   for kind, text in blocks[1:]:
     if kind == "json":
       backends_write(root, text)
       continue
+    before = proofs(machine) if found else (0, 0)
     guide.follow(guide.steps(kind, text), 120, machine.run_script)
-    number += 1
-    expect("words" in get(lab), f"no page after block {number}")
-    if old is None:
-      old = Download(lab)
-      expect_equal(machine.json("stats")["total"]["PassiveOpens"], 0, "proved clients before there is a backend")
-    else:
-      expect(machine.json("stats")["total"]["PassiveOpens"] > 0, "nobody was proved")
+    expect("words" in get(lab), f"no page after {text}")
+    found.append(tuple(after > earlier for earlier, after in zip(before, proofs(machine))))
+    old = old or Download(lab)
     old.goes_on()
-  expect_equal(number, 4, "blocks of commands")
+  expect_equal(found, [(False, False), (True, False), (True, True), (True, True)],
+    "whether clients were counted as proved, and were, after each block of commands")
 
 
 def upgrade(lab, machine):
