@@ -19,7 +19,7 @@ let heardAt = 0, movedAt = 0, announced = "", failures = 0;
 const overflowed = new Map(); // backend -> when it was last seen to overflow
 const totals = new Map();     // backend -> its overflows as last seen
 const charts = [];
-let dropsChart, dropsList, newest;
+let dropsChart, dropsHolder, dropsList, newest;
 
 // Builds an element's children only when what they show has changed, so that focus and selection stay.
 function redraw(parent, data, build) {
@@ -67,8 +67,8 @@ function chartsMake() {
   const drops = $("drops");
   const heading = make("div", "heading tall", drops);
   make("h3", "", heading, "Dropped, by reason");
-  const tall = make("div", "tall", drops);
-  dropsChart = new Chart(tall, "Dropped packets by reason", dropSeries, moveTo);
+  dropsHolder = make("div", "tall", drops);
+  dropsChart = new Chart(dropsHolder, "Dropped packets by reason", dropSeries, moveTo);
   dropsList = make("ul", "legend", drops);
 }
 
@@ -98,8 +98,9 @@ function chartsDraw() {
     now.textContent = !point || point.gap ? "–" : short(point[one.key]);
     make("small", "", now, cursor === null ? one.unit : `${one.unit} ${ago((end - (point?.t ?? end)) / 1000)}`);
   }
-  dropsChart.draw(points, end, secondsShown(), cursor);
   const series = dropSeries();
+  dropsHolder.hidden = !series.length;
+  if (series.length) dropsChart.draw(points, end, secondsShown(), cursor);
   redraw(dropsList, [points.some((one) => !one.gap), ...series.map((one) => [one.name, point && !point.gap ? short(one.of(point)) : "–"])], (list) => {
     for (const one of series) {
       const item = make("li", "", list);
