@@ -2,6 +2,7 @@
 """README.md's guides that install Sluice on a machine, followed word for word on one: a Debian that was
 booted between a lab's client and server."""
 
+import json
 import re
 import shutil
 import socket
@@ -70,6 +71,10 @@ def install(lab, root, debs, machine):
   for deb in debs:
     shutil.copy(deb, root / "tmp")
   guide.follow(commands[2:], 120, machine.run_script)
+  if lab.eal_memory():
+    # No huge pages on this machine: what the README says of that.
+    path = root / CONFIG
+    path.write_text(path.read_text().replace("{", f'{{ "eal": {json.dumps(lab.eal_memory())},', 1))
   old, found = None, []
   for kind, text in blocks[1:]:
     if kind == "json":
