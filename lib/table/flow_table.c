@@ -180,14 +180,10 @@ bucket_find(const struct flow_table *table, uint32_t index, uint32_t hash,
 	return FLOW_NONE;
 }
 
-/* What flow_table_find() will most likely return, by the tags of its first bucket alone. Starts
- * loading the lines that it will read. */
-#define FLOW_GUESS_NONE (FLOW_NONE - 1) /* none in the first bucket, perhaps in the second */
-
+/* Starts loading the record that a bucket has for the tag, and returns its handle. */
 static inline uint32_t
-flow_guess(const struct flow_table *table, uint32_t hash)
+bucket_guess(const struct flow_table *table, const struct flow_bucket *bucket, uint32_t hash)
 {
-	const struct flow_bucket *bucket = &table->buckets[flow_table_bucket(table, hash)];
 	unsigned match = bucket_match(bucket, (uint16_t)hash);
 
 	for (; match != 0; match &= match - 1) {
@@ -198,10 +194,7 @@ flow_guess(const struct flow_table *table, uint32_t hash)
 			return handle;
 		}
 	}
-	if (LIKELY(bucket->displaced == 0))
-		return FLOW_NONE;
-	__builtin_prefetch(&table->buckets[bucket_second(table, hash)]);
-	return FLOW_GUESS_NONE;
+	return FLOW_NONE;
 }
 
 uint32_t
@@ -215,26 +208,67 @@ flow_table_find(const struct flow_table *table, uint32_t hash, const struct tupl
 	return handle;
 }
 
-unsigned
-flow_table_find_all(const struct flow_table *table, struct flow_query *queries, unsigned count)
+#define GUESS_MAX 32
+
+/* Guesses by the tags alone, each in the first bucket; those that may be in their second one, which
+ * is loaded meanwhile, once more when all others are under way. Returns how many have a guess. */
+static inline unsigned
+guess_all(const struct flow_table *table, struct flow_query *queries, unsigned count)
 {
-	unsigned guessed = 0, found = 0;
+	struct {
+		struct flow_query *query;
+		const struct flow_bucket *bucket;
+	} seconds[GUESS_MAX];
+	unsigned n = 0, guessed = 0;
 
 	for (unsigned i = 0; i < count; i++) {
-		queries[i].handle = flow_guess(table, queries[i].hash);
-		guessed += queries[i].handle != FLOW_NONE;
+		struct flow_query *query = &queries[i];
+		const struct flow_bucket *bucket =
+				&table->buckets[flow_table_bucket(table, query->hash)];
+
+		query->handle = bucket_guess(table, bucket, query->hash);
+		guessed += query->handle != FLOW_NONE;
+		if (query->handle != FLOW_NONE || LIKELY(bucket->displaced == 0))
+			continue;
+		seconds[n].query = query;
+		seconds[n].bucket = &table->buckets[bucket_second(table, query->hash)];
+		__builtin_prefetch(seconds[n++].bucket);
 	}
-	for (unsigned i = 0; guessed > 0 && i < count; i++) {
+	for (unsigned i = 0; i < n; i++) {
+		seconds[i].query->handle =
+				bucket_guess(table, seconds[i].bucket, seconds[i].query->hash);
+		guessed += seconds[i].query->handle != FLOW_NONE;
+	}
+	return guessed;
+}
+
+static inline unsigned
+find_some(const struct flow_table *table, struct flow_query *queries, unsigned count)
+{
+	unsigned found = 0;
+
+	if (guess_all(table, queries, count) == 0)
+		return 0;
+	for (unsigned i = 0; i < count; i++) {
 		struct flow_query *query = &queries[i];
 
-		if (query->handle == FLOW_NONE)
-			continue;
-		if (UNLIKELY(query->handle == FLOW_GUESS_NONE) ||
+		/* Another flow with the same tag may stand before it. */
+		if (query->handle != FLOW_NONE &&
 				UNLIKELY(!flow_is(table, query->handle, query->hash, query->tuple)))
 			query->handle = flow_table_find(table, query->hash, query->tuple);
 		found += query->handle != FLOW_NONE;
 	}
 	return found;
+}
+
+unsigned
+flow_table_find_all(const struct flow_table *table, struct flow_query *queries, unsigned count)
+{
+	unsigned found = 0;
+
+	for (; count > GUESS_MAX; count -= GUESS_MAX, queries += GUESS_MAX)
+		found += find_some(table, queries, GUESS_MAX);
+	return found + find_some(table, queries, count);
 }
 
 /* The entry's index in the bucket that holds handle (FLOW_NONE: a free entry), or -1. */
