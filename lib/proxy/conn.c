@@ -122,8 +122,9 @@ conn_emit_between(struct worker *w, uint32_t id, const struct tuple *tuple,
 		const struct pkt_build *build, enum emitted as)
 {
 	const struct conn_setup *setup = &w->setups[id];
-	struct pkt pkt = {0};
+	struct pkt pkt;
 
+	pkt_clear(&pkt);
 	if (!w->env.packet_get(w->env.context, &pkt)) {
 		counter_add(&w->counters.emit_failed, 1);
 		return false;

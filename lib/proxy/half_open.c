@@ -218,8 +218,9 @@ entry_emit(struct worker *w, uint32_t id, const struct syn_ack *syn_ack,
 		const struct tcp_opt_syn *announce)
 {
 	const struct syn_entry *entry = syn_queue_entry(&w->syns, id);
-	struct pkt pkt = {0};
+	struct pkt pkt;
 
+	pkt_clear(&pkt);
 	if (!w->env.packet_get(w->env.context, &pkt)) {
 		counter_add(&w->counters.emit_failed, 1);
 		return;
