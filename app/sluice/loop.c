@@ -118,11 +118,10 @@ loop_packet_get(void *context, struct pkt *pkt)
 
 	if (m == NULL)
 		return false;
-	*pkt = (struct pkt){
-			.data = rte_pktmbuf_mtod(m, uint8_t *),
-			.owner = m,
-			.tailroom = rte_pktmbuf_tailroom(m),
-	};
+	pkt_clear(pkt);
+	pkt->data = rte_pktmbuf_mtod(m, uint8_t *);
+	pkt->owner = m;
+	pkt->tailroom = rte_pktmbuf_tailroom(m);
 	return true;
 }
 
@@ -270,6 +269,26 @@ loop_take_own(struct loop *loop, enum side from, struct rte_mbuf **mbufs, unsign
 	burst_finish(loop);
 }
 
+static PREFETCHING void
+mbuf_prefetch(struct rte_mbuf *mbuf)
+{
+	burst_prefetch(rte_pktmbuf_mtod(mbuf, const uint8_t *), rte_pktmbuf_data_len(mbuf));
+}
+
+/* Has frames loaded from memory, while the burst before them is worked on if there is one. */
+static void
+loop_load(struct loop *loop, struct rte_mbuf **mbufs, unsigned count, bool during_burst)
+{
+	struct burst *burst = &loop->burst;
+
+	for (unsigned i = 0; !during_burst && i < count; i++)
+		mbuf_prefetch(mbufs[i]);
+	burst->ahead_count = during_burst ? count : 0;
+	for (unsigned i = 0; i < burst->ahead_count; i++)
+		burst->ahead[i] = (struct burst_ahead){rte_pktmbuf_mtod(mbufs[i], const uint8_t *),
+				rte_pktmbuf_data_len(mbufs[i])};
+}
+
 /* Polls one port; how many packets came or were worked on. A large burst is worked on in the next
  * iteration, when its headers have come from memory. */
 static unsigned
@@ -283,8 +302,7 @@ loop_poll(struct loop *loop, enum side from, ticks_t now)
 	if (!lane->receives)
 		return 0;
 	count = rte_eth_rx_burst(lane->port, lane->queue, mbufs, BURST_MAX);
-	for (unsigned i = 0; i < count; i++)
-		burst_prefetch_ahead(rte_pktmbuf_mtod(mbufs[i], const uint8_t *));
+	loop_load(loop, mbufs, count, due > 0);
 	loop_take_own(loop, from, lane->ahead, due, now);
 	lane->ahead_count = 0;
 	if (count < BURST_AHEAD_LEAST) {

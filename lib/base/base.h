@@ -16,6 +16,10 @@
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
+/** For functions that do nothing but prefetch: to gcc a call of one has no effect, and it may leave
+ * it out. */
+#define PREFETCHING inline __attribute__((always_inline))
+
 /** The end a segment comes from or goes to; also names the port that faces that end. */
 enum side { SIDE_CLIENT, SIDE_BACKEND, SIDE_COUNT };
 

@@ -13,6 +13,7 @@
 #include "net/csum.h"
 #include "net/fragment.h"
 #include "net/icmp.h"
+#include "net/pkt_valid.h"
 
 /* As in struct ip6_hdr's next-header chain; what is not listed ends the walk as foreign. */
 enum {
@@ -32,8 +33,6 @@ static_assert(ETHER_BYTES + VLAN_TAGS_MAX * VLAN_TAG_BYTES + IP6_BYTES +
 				UINT16_MAX,
 		"l4_offset is 16 bits");
 
-#define IP4_MORE_FRAGMENTS 0x2000
-#define IP4_OFFSET_MASK 0x1fff
 #define IP6_OFFSET_MASK 0xfff8
 #define FRAGMENT_OFFSET_AT 2
 #define IP4_FRAGMENT_UNIT 8 /* bytes */
@@ -325,32 +324,6 @@ parse_ether(struct pkt *pkt, uint16_t *ether_type)
 	return PKT_UNPARSED;
 }
 
-/* EtherType, version and header length of an untagged IPv4 packet without header options, then the
- * byte of DSCP and ECN. */
-#define COMMON_HEAD ((uint32_t)ETHER_TYPE_IP4 << 16 | (4u << 4 | IP4_BYTES_MIN / 4) << 8)
-#define COMMON_HEAD_MASK 0xffffff00u
-/* Fragment field, TTL, protocol. */
-#define COMMON_PROTOCOL_MASK ((uint32_t)(IP4_MORE_FRAGMENTS | IP4_OFFSET_MASK) << 16 | 0xff)
-#define COMMON_BYTES_MIN (ETHER_BYTES + IP4_BYTES_MIN + TCP_BYTES_MIN)
-
-/* The shape of nearly all packets: no tags, IPv4 without header options, no fragment, TCP. False,
- * and nothing is said, for any other and all that is wrong. */
-static inline bool
-is_common(const struct pkt *pkt)
-{
-	const uint8_t *ip = pkt->data + ETHER_BYTES;
-	uint32_t total_length;
-
-	if (pkt->len < COMMON_BYTES_MIN)
-		return false;
-	if ((load_be32(pkt->data + ETHER_TYPE_AT) & COMMON_HEAD_MASK) != COMMON_HEAD ||
-			(load_be32(ip + IP4_FRAGMENT_AT) & COMMON_PROTOCOL_MASK) != PROTOCOL_TCP)
-		return false;
-	total_length = load_be16(ip + IP4_TOTAL_LENGTH_AT);
-	return total_length >= IP4_BYTES_MIN + TCP_BYTES_MIN &&
-	       total_length <= pkt->len - ETHER_BYTES + pkt->rest;
-}
-
 /* What the long way through ether, ip4 and tcp finds in a packet of that shape, at one go. */
 static inline void
 parse_common(struct pkt *pkt, enum side from)
@@ -410,21 +383,10 @@ pkt_parse(struct pkt *pkt, enum side from)
 	pkt->reason = REASON_NONE;
 	pkt->flow_label = 0;
 	pkt->checked = 0;
-	if (LIKELY(is_common(pkt)))
+	if (LIKELY(pkt_is_common(pkt)))
 		parse_common(pkt, from);
 	else
 		parse_other(pkt);
-}
-
-/* RFC 1122 3.2.1.3 and RFC 6890: "this network", loopback, multicast, broadcast. Not known
- * beforehand under a flood of random sources: no branches. */
-static inline bool
-is_ip4_host(const union ip_addr *addr)
-{
-	uint32_t ip4 = be32toh(addr->words_be[3]);
-	uint32_t first = ip4 >> 24;
-
-	return (first != 0) & (first != 127) & (first >> 4 != 0xe) & (ip4 != UINT32_MAX);
 }
 
 /* RFC 4291 2.5.5.2. */
@@ -459,7 +421,7 @@ pkt_has_valid_source(const struct pkt *pkt)
 
 	if (tuple->family == FAMILY_IP4)
 		return tuple->client.words_be[3] != tuple->backend.words_be[3] &&
-		       is_ip4_host(source);
+		       ip4_is_host(source->words_be[3]);
 	return !ip_addr_is_equal(&tuple->client, &tuple->backend) && is_ip6_host(source) &&
 	       !is_ip4_mapped(&tuple->client) && !is_ip4_mapped(&tuple->backend);
 }
@@ -494,26 +456,6 @@ pkt_has_valid_tcp_checksum(struct pkt *pkt)
 		return false;
 	store_raw16(tcp + TCP_CHECKSUM_AT, (uint16_t)~csum_fold(sum));
 	return true;
-}
-
-/* Linux nf_conntrack_proto_tcp.c tcp_valid_flags: ECE, CWR and PSH may come with any of them. */
-static bool
-tcp_flags_are_valid(uint8_t flags)
-{
-	switch (flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK | TCP_URG)) {
-	case TCP_SYN:
-	case TCP_SYN | TCP_URG:
-	case TCP_SYN | TCP_ACK:
-	case TCP_RST:
-	case TCP_RST | TCP_ACK:
-	case TCP_FIN | TCP_ACK:
-	case TCP_FIN | TCP_ACK | TCP_URG:
-	case TCP_ACK:
-	case TCP_ACK | TCP_URG:
-		return true;
-	default:
-		return false;
-	}
 }
 
 enum reason

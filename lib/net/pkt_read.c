@@ -66,6 +66,20 @@ pkt_read(enum kernel kernel, struct pkt *pkts, unsigned count, enum side from)
 	return first;
 }
 
+void
+pkt_read_segments(enum kernel kernel, struct pkt *pkts, unsigned count, enum side from)
+{
+#if defined(__x86_64__)
+	if (kernel == KERNEL_AVX512)
+		pkt_read_segments_avx512(pkts, count, from);
+#else
+	(void)kernel;
+#endif
+	for (unsigned i = 0; i < count; i++)
+		if (UNLIKELY(pkts[i].kind == PKT_UNPARSED))
+			pkt_parse(&pkts[i], from);
+}
+
 /* The running TCP sum, completed. */
 static uint64_t
 sum_whole(enum kernel kernel, const struct pkt *pkt)

@@ -39,8 +39,7 @@ static_assert(SACK_HEAD_BYTES + SACK_BLOCKS_MAX * SACK_BLOCK_BYTES <= TCP_OPT_BY
 #define ALIGNED_TIMESTAMP_BYTES (2 + TIMESTAMP_BYTES)
 
 /* Lengths of what real stacks' SYNs look like, word by word. */
-#define OPT_WORD_NOPS_SACK_BLOCKS 0x01010500u /* with the option's length in the low byte */
-#define LINUX_BYTES 20			      /* MSS, SACK-permitted, timestamps, NOP, scale */
+#define LINUX_BYTES 20 /* MSS, SACK-permitted, timestamps, NOP, scale */
 #define SHORT_BYTES                                                                                \
 	12	       /* Linux: MSS, NOPs, SACK-permitted, NOP, scale; Windows: the other order   \
 			*/
@@ -178,22 +177,16 @@ opt_read_macos(const uint8_t *options, struct tcp_opt *opt)
 	return true;
 }
 
-/* NOPs, timestamps, or not; then NOPs and SACK blocks to the end: an acknowledgement beside losses.
- */
+/* NOPs and SACK blocks to the end: an acknowledgement beside losses, without timestamps. */
 static bool
 opt_read_sack(const uint8_t *options, unsigned length, struct tcp_opt *opt)
 {
-	bool has_timestamp = length > ALIGNED_TIMESTAMP_BYTES &&
-			     load_be32(options) == OPT_WORD_NOPS_TIMESTAMP;
-	unsigned at = has_timestamp ? ALIGNED_TIMESTAMP_BYTES : 0;
-	unsigned bytes = length - at - 2;
+	unsigned bytes = length - 2;
 
-	if (length - at < 4 || !is_sack_length(bytes) ||
-			load_be32(options + at) != (OPT_WORD_NOPS_SACK_BLOCKS | bytes))
+	if (length < 4 || !is_sack_length(bytes) ||
+			load_be32(options) != (OPT_WORD_NOPS_SACK_BLOCKS | bytes))
 		return false;
-	if (has_timestamp)
-		opt_read_timestamp(opt, options + 2, 2);
-	opt->sack_offset = (uint8_t)(at + 2);
+	opt->sack_offset = 2;
 	opt->sack_blocks = (uint8_t)((bytes - SACK_HEAD_BYTES) / SACK_BLOCK_BYTES);
 	return true;
 }
@@ -206,10 +199,6 @@ opt_read_known(const uint8_t *options, unsigned length, struct tcp_opt *opt)
 	case LINUX_BYTES:
 		return opt_read_linux(options, opt) || opt_read_sack(options, length, opt);
 	case SHORT_BYTES:
-		if (LIKELY(load_be32(options) == OPT_WORD_NOPS_TIMESTAMP)) {
-			opt_read_timestamp(opt, options + 2, 2);
-			return true;
-		}
 		return opt_read_short(options, opt) || opt_read_sack(options, length, opt);
 	case MACOS_BYTES:
 		return opt_read_macos(options, opt) || opt_read_sack(options, length, opt);
@@ -221,6 +210,8 @@ opt_read_known(const uint8_t *options, unsigned length, struct tcp_opt *opt)
 bool
 tcp_opt_parse(const uint8_t *options, unsigned length, struct tcp_opt *opt)
 {
+	if (LIKELY(tcp_opt_read_stamped(options, length, opt)))
+		return true;
 	*opt = (struct tcp_opt){.wscale = TCP_WSCALE_NONE};
 	if (length == 0 || LIKELY(opt_read_known(options, length, opt)))
 		return true;

@@ -17,7 +17,43 @@ enum tcp_opt_word {
 	OPT_WORD_NOPS_SACK = 0x01010402,
 	OPT_WORD_SACK_END = 0x04020000,
 	OPT_WORD_NOP_WSCALE = 0x01030300,
+	OPT_WORD_NOPS_SACK_BLOCKS = 0x01010500, /**< with the option's length in the low byte */
 };
+
+/** Bytes of NOP, NOP, timestamps. */
+#define OPT_STAMPED_BYTES 12u
+/* Behind them: two NOPs, kind and length. */
+#define OPT_SACK_HEAD_BYTES 4u
+
+/**
+ * tcp_opt_parse() of what nearly all segments have: timestamps behind NOPs and no more, or SACK
+ * blocks behind two more NOPs to the end. False for any other layout; opt is then unspecified.
+ */
+static inline bool
+tcp_opt_read_stamped(const uint8_t *options, unsigned length, struct tcp_opt *opt)
+{
+	const unsigned edges = length - OPT_STAMPED_BYTES - OPT_SACK_HEAD_BYTES;
+
+	if (length < OPT_STAMPED_BYTES || load_be32(options) != OPT_WORD_NOPS_TIMESTAMP)
+		return false;
+	*opt = (struct tcp_opt){
+			.tsval = load_be32(options + 4),
+			.tsecr = load_be32(options + 8),
+			.wscale = TCP_WSCALE_NONE,
+			.timestamp_offset = 2,
+			.has_timestamp = true,
+	};
+	if (length == OPT_STAMPED_BYTES)
+		return true;
+	if (length <= OPT_STAMPED_BYTES + OPT_SACK_HEAD_BYTES ||
+			edges % TCP_OPT_SACK_BLOCK_BYTES != 0 ||
+			load_be32(options + OPT_STAMPED_BYTES) !=
+					(OPT_WORD_NOPS_SACK_BLOCKS | (edges + 2)))
+		return false;
+	opt->sack_offset = OPT_STAMPED_BYTES + 2;
+	opt->sack_blocks = (uint8_t)(edges / TCP_OPT_SACK_BLOCK_BYTES);
+	return true;
+}
 
 /** Bytes of the options of a SYN or SYN-ACK of ours. */
 static inline unsigned

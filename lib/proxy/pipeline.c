@@ -49,12 +49,10 @@ static_assert(BURST_MAX <= 32, "a bit for each");
 /* Packets between the one whose headers are loaded and the one that is read alone. */
 #define PREFETCH_AHEAD 8
 
-/* Behind the headers the checksum goes on. What lies further behind, the CPU sees coming itself. */
-static inline void
+static PREFETCHING void
 prefetch_packet(const struct pkt *pkt)
 {
-	burst_prefetch(pkt->data);
-	__builtin_prefetch(pkt->data + (pkt->len > 2 * CACHE_LINE_SIZE ? 2 * CACHE_LINE_SIZE : 0));
+	burst_prefetch(pkt->data, pkt->len);
 }
 
 /* How many of the packets from the first on are read together. */
@@ -66,16 +64,16 @@ read_count(const struct burst *burst, unsigned first)
 	return burst->count - first < READ_TOGETHER ? burst->count - first : READ_TOGETHER;
 }
 
-static inline void
+static PREFETCHING void
 prefetch_packets(const struct burst *burst, unsigned first)
 {
 	const unsigned count = read_count(burst, first);
 
 	for (unsigned i = first; i < first + count; i++)
-		burst_prefetch(burst->pkts[i].data);
+		burst_prefetch_headers(burst->pkts[i].data);
 }
 
-static inline void
+static PREFETCHING void
 prefetch_first(const struct burst *burst)
 {
 	for (unsigned i = 0; i < burst->count && i < PREFETCH_AHEAD; i++)
@@ -286,7 +284,7 @@ stage_many_backends(const struct worker *w, const struct burst *burst)
 enum kernel
 sluice_reader(const struct worker *w, enum side from)
 {
-	return w->reads_together[from] ? w->env.kernel : KERNEL_SCALAR;
+	return w->reading[from] == READING_TOGETHER ? w->env.kernel : KERNEL_SCALAR;
 }
 
 /* Reads the whole burst, before any of it is judged; but what was steered has been read. */
@@ -340,19 +338,65 @@ stage_judge_all(struct worker *w, struct burst *burst, struct task_list *sound,
 		stage_judge_group(w, burst, first, &alike, &last, sound, syns);
 }
 
+/* Packets in a row that are read as segments while the same number is loaded. */
+#define SEGMENTS_READ 16
+
+/* The same where most are segments of connections. is_loaded: their frames have come already. */
+static void
+stage_judge_segments(struct worker *w, struct burst *burst, bool is_loaded, struct task_list *sound,
+		struct task_list *syns)
+{
+	const struct backend_config *last = NULL;
+	unsigned count;
+
+	for (unsigned i = 0; !is_loaded && i < burst->count && i < SEGMENTS_READ; i++)
+		prefetch_packet(&burst->pkts[i]);
+	for (unsigned first = 0; first < burst->count; first += count) {
+		count = burst->count - first < SEGMENTS_READ ? burst->count - first : SEGMENTS_READ;
+		for (unsigned i = first + count; !is_loaded && i < burst->count; i++)
+			prefetch_packet(&burst->pkts[i]);
+		pkt_read_segments(w->env.kernel, &burst->pkts[first], count, burst->from);
+	}
+	for (unsigned i = 0; i < burst->count; i++)
+		judge_one(w, &burst->pkts[i], burst->from, &last, sound, syns);
+}
+
+/* The next burst's frames: whole segments are loaded while those of this burst are translated, the
+ * headers of others at once into L2. */
+static bool
+stage_load_ahead(struct worker *w, struct burst *burst)
+{
+	const bool is_loaded = burst->count > 0 && burst->pkts[0].data == w->loaded[burst->from];
+	const bool is_late = w->reading[burst->from] == READING_SEGMENTS;
+
+	w->loaded[burst->from] = is_late && burst->ahead_count > 0 ? burst->ahead[0].data : NULL;
+	w->ahead = burst->ahead;
+	w->ahead_end = burst->ahead + burst->ahead_count;
+	burst->ahead_count = 0;
+	for (; !is_late && w->ahead < w->ahead_end; w->ahead++)
+		burst_prefetch_ahead(w->ahead->data);
+	return is_loaded;
+}
+
 /*
  * Reading together pays for what a flood is made of. Segments that are spliced have payload, whose
- * sum is no shorter, and many layouts of options; what passes needs no sum at all. So the burst
- * before says how to read the next one; it makes no difference to what becomes of it.
+ * sum is no shorter, and many layouts of options, but one shape; what passes needs no sum at all.
+ * So the burst before says how to read the next one; it makes no difference to what becomes of it.
  */
 static inline void
-note_kind(struct worker *w, const struct burst *burst, unsigned unproved)
+note_kind(struct worker *w, const struct burst *burst, unsigned unproved, unsigned spliced)
 {
-	w->reads_together[burst->from] = 2 * unproved > burst->count;
+	enum reading reading = READING_ALONE;
+
+	if (2 * unproved > burst->count)
+		reading = READING_TOGETHER;
+	else if (2 * spliced > burst->count && w->env.kernel == KERNEL_AVX512)
+		reading = READING_SEGMENTS;
+	w->reading[burst->from] = (uint8_t)reading;
 }
 
 /* Starts loading what a step of a handshake will need. */
-static void
+static PREFETCHING void
 prefetch_step(const struct worker *w, const struct pkt *pkt)
 {
 	if (pkt->conn != FLOW_NONE) {
@@ -602,6 +646,7 @@ sluice_burst(struct worker *w, struct burst *burst, ticks_t now)
 	struct task_list sound, spliced, syns, steps;
 	uint32_t changes = w->changes;
 	unsigned refused;
+	bool is_loaded;
 
 	sound.count = 0;
 	sound.acks = 0;
@@ -609,16 +654,21 @@ sluice_burst(struct worker *w, struct burst *burst, ticks_t now)
 	syns.count = 0;
 	steps.count = 0;
 	worker_enter(w, now);
-	if ((w->reads_together[burst->from] && burst->count >= READ_TOGETHER_LEAST) ||
+	is_loaded = stage_load_ahead(w, burst);
+	if ((w->reading[burst->from] == READING_TOGETHER && burst->count >= READ_TOGETHER_LEAST) ||
 			UNLIKELY(snapshot_is_large(w->snapshot)))
 		stage_judge_all(w, burst, &sound, &syns);
+	else if (w->reading[burst->from] == READING_SEGMENTS)
+		stage_judge_segments(w, burst, is_loaded, &sound, &syns);
 	else
 		stage_judge_each(w, burst, &sound, &syns);
 	refused = stage_sort(w, &sound, &spliced, &steps);
-	note_kind(w, burst, syns.count + steps.count + refused);
+	note_kind(w, burst, syns.count + steps.count + refused, spliced.count);
 	if (UNLIKELY(w->screens) && burst->from == SIDE_CLIENT)
 		stage_screen(w, &steps, &syns);
 	stage_splice(w, &spliced, burst->from, changes);
+	while (w->ahead < w->ahead_end)
+		worker_load_ahead(w);
 	stage_steps(w, &steps, burst->from, changes);
 	syn_answer_all(w, syns.tasks, syns.count);
 	sample_syns(w, syns.tasks, syns.count);

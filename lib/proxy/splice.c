@@ -311,6 +311,7 @@ common_run(struct worker *w, const struct task *tasks, unsigned count, enum side
 
 		if (UNLIKELY(!is_common(conn, pkt, from, &segment)))
 			break;
+		worker_load_ahead(w);
 		common_track(conn, pkt, from, &segment);
 		splice_rewrite(conn, pkt, from, true);
 		pkt->reason = REASON_spliced;

@@ -35,6 +35,13 @@ struct prober {
 /** Tuples that backends were heard from by which are not protected: see proxy/bypass.h. */
 #define WORKER_PASSING_CELLS 1024u
 
+/** How the packets of a burst are read: by what most of those before them were. */
+enum reading {
+	READING_ALONE,	  /**< pkt_parse() */
+	READING_TOGETHER, /**< unproved: pkt_read() */
+	READING_SEGMENTS, /**< of connections: pkt_read_segments() */
+};
+
 struct worker {
 	/* Fixed at init. */
 	struct sluice_env env;
@@ -50,7 +57,9 @@ struct worker {
 	uint32_t changes; /**< counts insertions and removals: a look-up made before is stale */
 	bool denies;	  /**< the snapshot of that generation has lists */
 	bool screens;	  /**< it has lists or a limit */
-	bool reads_together[SIDE_COUNT]; /**< the side's latest burst was worth that */
+	uint8_t reading[SIDE_COUNT]; /**< enum reading: what the side's latest burst was worth */
+	const uint8_t *loaded[SIDE_COUNT]; /**< first frame of those that it had loaded ahead */
+	const struct burst_ahead *ahead, *ahead_end; /**< the next burst's frames still to load */
 
 	struct jar jar;
 	struct flow_table flows;
@@ -102,6 +111,16 @@ worker_mss(const struct worker *w, enum family family, uint16_t mss)
 
 	return w->env.mtu != 0 && mss > w->env.mtu - headers ? (uint16_t)(w->env.mtu - headers)
 							     : mss;
+}
+
+/** Starts loading one frame of the next burst. */
+static PREFETCHING void
+worker_load_ahead(struct worker *w)
+{
+	if (w->ahead < w->ahead_end) {
+		burst_prefetch(w->ahead->data, w->ahead->len);
+		w->ahead++;
+	}
 }
 
 static inline struct accept_nodes

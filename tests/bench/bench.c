@@ -24,7 +24,7 @@ static const char usage[] =
 		"  --list         names of the cases\n";
 
 static const struct bench_case *const tables[] = {cases_stateless, cases_queue, cases_connection,
-		cases_reload, cases_stages, cases_floor};
+		cases_reload, cases_stages, cases_splice_stages, cases_floor};
 
 static _Noreturn void
 refuse(const char *what, const char *value)

@@ -27,11 +27,12 @@ struct bench_case {
 };
 
 /** The tables end with a case without name. */
-extern const struct bench_case cases_stateless[];  /**< cases_stateless.c */
-extern const struct bench_case cases_queue[];	   /**< cases_queue.c */
-extern const struct bench_case cases_connection[]; /**< cases_connection.c */
-extern const struct bench_case cases_reload[];	   /**< cases_reload.c */
-extern const struct bench_case cases_stages[];	   /**< cases_stages.c */
-extern const struct bench_case cases_floor[];	   /**< cases_floor.c */
+extern const struct bench_case cases_stateless[];     /**< cases_stateless.c */
+extern const struct bench_case cases_queue[];	      /**< cases_queue.c */
+extern const struct bench_case cases_connection[];    /**< cases_connection.c */
+extern const struct bench_case cases_reload[];	      /**< cases_reload.c */
+extern const struct bench_case cases_stages[];	      /**< cases_stages.c */
+extern const struct bench_case cases_splice_stages[]; /**< cases_splice_stages.c */
+extern const struct bench_case cases_floor[];	      /**< cases_floor.c */
 
 #endif

@@ -55,21 +55,6 @@ run_handshake(const struct bench_case *c, const struct request *request)
 	}
 }
 
-/* A worker with so many connections; what their clients were answered with, to be freed. */
-static uint32_t *
-open_many(struct bench *b, uint32_t connections, size_t frame_bytes)
-{
-	const uint32_t blocks = (connections + BUFFERS - 1) / BUFFERS;
-	uint32_t *iss = memory_new((size_t)blocks * BUFFERS * sizeof(*iss));
-
-	bench_init(b, &(struct options){.connections = blocks * BUFFERS,
-				      .syncookies = 2,
-				      .frame_bytes = frame_bytes});
-	for (uint32_t block = 0; block < blocks; block++)
-		clients_open(b, block * BUFFERS, BURST_MAX, iss + (size_t)block * BUFFERS);
-	return iss;
-}
-
 static const struct {
 	enum side from;
 	unsigned payload;
@@ -86,7 +71,7 @@ run_splice_at(const struct bench_case *c, const struct request *request, uint32_
 	static struct bench b;
 	double cycles[ROUNDS_MAX];
 	uint64_t random = 1, packets = 0;
-	uint32_t *iss = open_many(
+	uint32_t *iss = clients_open_many(
 			&b, connections, payload == LARGE ? FRAME_BYTES_LARGE : FRAME_BYTES);
 
 	for (unsigned i = 0; i < BUFFERS; i++) {
@@ -127,7 +112,7 @@ run_mixed(const struct bench_case *c, const struct request *request)
 	static const uint8_t data[SMALL] = "sluice";
 	static struct bench b;
 	double cycles[ROUNDS_MAX];
-	uint32_t *iss = open_many(&b, MIXED_CONNECTIONS, FRAME_BYTES);
+	uint32_t *iss = clients_open_many(&b, MIXED_CONNECTIONS, FRAME_BYTES);
 	const uint64_t before = bench_count(&b, REASON_syn_cookie_sent);
 	uint64_t random = 1, spliced = 0, rounds = 0;
 

@@ -163,3 +163,17 @@ clients_open(struct bench *b, uint32_t first, unsigned burst, uint32_t *iss)
 	turns.syn_ack = bench_run(b, 0, BUFFERS, burst);
 	return turns;
 }
+
+uint32_t *
+clients_open_many(struct bench *b, uint32_t connections, size_t frame_bytes)
+{
+	const uint32_t blocks = (connections + BUFFERS - 1) / BUFFERS;
+	uint32_t *iss = memory_new((size_t)blocks * BUFFERS * sizeof(*iss));
+
+	bench_init(b, &(struct options){.connections = blocks * BUFFERS,
+				      .syncookies = 2,
+				      .frame_bytes = frame_bytes});
+	for (uint32_t block = 0; block < blocks; block++)
+		clients_open(b, block * BUFFERS, BURST_MAX, iss + (size_t)block * BUFFERS);
+	return iss;
+}

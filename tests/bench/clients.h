@@ -32,4 +32,7 @@ struct turns {
  * with. */
 struct turns clients_open(struct bench *b, uint32_t first, unsigned burst, uint32_t *iss);
 
+/** bench_init() with so many connections, opened; the iss of each, to be freed. */
+uint32_t *clients_open_many(struct bench *b, uint32_t connections, size_t frame_bytes);
+
 #endif

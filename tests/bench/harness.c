@@ -27,7 +27,9 @@ packet_get(void *context, struct pkt *pkt)
 {
 	struct bench *b = context;
 
-	*pkt = (struct pkt){.data = b->spare, .tailroom = sizeof(b->spare)};
+	pkt_clear(pkt);
+	pkt->data = b->spare;
+	pkt->tailroom = sizeof(b->spare);
 	return true;
 }
 
@@ -197,12 +199,14 @@ bench_restore(struct bench *b)
 
 /* As the appliance's loop does with a burst that it receives ahead. */
 static void
-prefetch_ahead(const struct bench *b, unsigned first, unsigned count)
+load_ahead(struct burst *burst, const struct bench *b, unsigned first, unsigned count)
 {
 	if (count < BURST_AHEAD_LEAST)
 		return;
+	burst->ahead_count = count;
 	for (unsigned i = 0; i < count; i++)
-		burst_prefetch_ahead(b->frames + (first + i) * b->frame_bytes);
+		burst->ahead[i] = (struct burst_ahead){
+				b->frames + (first + i) * b->frame_bytes, b->lengths[first + i]};
 }
 
 uint64_t
@@ -217,7 +221,7 @@ bench_run(struct bench *b, unsigned first, unsigned count, unsigned burst_size)
 		burst.from = b->sides[first + i];
 		burst.count = burst_size < left ? burst_size : left;
 		if (left > burst.count)
-			prefetch_ahead(b, first + i + burst.count,
+			load_ahead(&burst, b, first + i + burst.count,
 					burst_size < left - burst.count ? burst_size
 									: left - burst.count);
 		for (unsigned j = 0; j < burst.count; j++) {
