@@ -26,6 +26,7 @@ ALLOWED = {
   "as_if_forget": "monitor mode: once per connection",
   "as_if_tick": "monitor mode: once per connection and per SYN that would be queued",
   "turn_away": "monitor mode: once per connection that fails",
+  "source_rule_make": "the control thread, once per reload",
   "egress_budget_take": "answers longer than their SYN, and resets: divides by a configured rate",
 }
 

@@ -349,7 +349,7 @@ lists_find(const struct source_lists *lists, const struct tuple *const *tuples, 
 	const struct tables *tables = (const struct tables *)(const void *)lists;
 	uint32_t ip4[SOURCE_LISTS_BURST_MAX];
 	uint8_t ip6[SOURCE_LISTS_BURST_MAX][ADDRESS_BYTES];
-	uint8_t found4[SOURCE_LISTS_BURST_MAX], found6[SOURCE_LISTS_BURST_MAX];
+	uint8_t found4[SOURCE_LISTS_BURST_MAX] = {0}, found6[SOURCE_LISTS_BURST_MAX] = {0};
 	unsigned count4 = 0, count6 = 0;
 
 	for (unsigned i = 0; i < count; i++) {

@@ -37,9 +37,9 @@ command_ping(struct request *request)
 	const struct registry *registry = request->env->registry;
 	ticks_t began = history_began(request->env->history);
 
-	return json_pack("{s:i, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "pid", (int)getpid(), "sluice",
-			SLUICE_VERSION, "backends", backends_count(registry), "generation",
-			(json_int_t)registry->generation, "config_generation",
+	return json_pack("{s:i, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "pid", (int)getpid(),
+			"sluice", SLUICE_VERSION, "backends", backends_count(registry),
+			"generation", (json_int_t)registry->generation, "config_generation",
 			(json_int_t)registry->config_generation, "uptime_s",
 			(json_int_t)(began != 0 ? (request->now - began) / TICKS_PER_S : 0),
 			"config", plain_json(registry->path, strlen(registry->path)), "last_reload",
