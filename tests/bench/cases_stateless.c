@@ -114,6 +114,32 @@ run(const struct bench_case *c, const struct request *request)
 	bench_fini(&b);
 }
 
+/* A flood on a backend that is not protected, beside a table of connections as large as an
+ * appliance's. Fewer clients are observed than come, so that each makes another way. */
+static void
+run_open(const struct bench_case *c, const struct request *request)
+{
+	const bool is_monitored = c->variant == MODE_MONITOR;
+	static struct bench b;
+	double cycles[ROUNDS_MAX];
+
+	bench_init(&b, &(struct options){.syncookies = 2,
+				       .connections = 1 << 20,
+				       .mode = (enum backend_mode)c->variant,
+				       .monitor_clients = is_monitored ? BUFFERS : 0});
+	place_all(&b, make_syn);
+	for (unsigned i = 0; i < request->burst_count; i++) {
+		for (unsigned round = 0; round < request->rounds; round++)
+			cycles[round] = bench_round(&b, request->bursts[i]);
+		bench_expect(&b, c->name,
+				is_monitored ? REASON_monitor_syn_cookie : REASON_pass_off,
+				(uint64_t)(i + 1) * request->rounds * BUFFERS);
+		bench_report(&(struct line){.name = c->name, .burst = request->bursts[i]}, cycles,
+				request->rounds);
+	}
+	bench_fini(&b);
+}
+
 /* SYNs for a backend each, picked at random: what finding it costs. */
 static void
 run_backends(const struct bench_case *c, const struct request *request)
@@ -157,5 +183,7 @@ const struct bench_case cases_stateless[] = {
 		{"ack_stray", run, 6},
 		{"pass", run, 7},
 		{"syn_backends", run_backends, 0},
+		{"syn_monitored", run_open, MODE_MONITOR},
+		{"syn_off", run_open, MODE_OFF},
 		{0},
 };

@@ -82,6 +82,7 @@ backend(const char *address, unsigned version, const struct options *options)
 			.connect_window = BACKLOG_ENDLESS,
 			.announced_mss = 1460,
 			.announced_wscale = 7,
+			.mode = (uint8_t)options->mode,
 	};
 	uint32_t ip4_be;
 
@@ -142,6 +143,7 @@ bench_init(struct bench *b, const struct options *given)
 			.backends = options.backends,
 			.syn_entries = options.syn_entries,
 			.early_packets = 4096,
+			.monitor_clients = options.monitor_clients,
 	};
 
 	memset(b, 0, sizeof(*b));

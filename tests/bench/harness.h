@@ -41,6 +41,8 @@ struct options {
 	uint32_t backlog;   /**< BACKLOG_ENDLESS */
 	size_t frame_bytes; /**< FRAME_BYTES */
 	unsigned backends;  /**< BACKENDS_LEAST */
+	enum backend_mode mode;
+	uint32_t monitor_clients; /**< none */
 };
 
 #define BACKLOG_ENDLESS (UINT32_C(1) << 30)
