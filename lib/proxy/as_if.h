@@ -37,6 +37,16 @@ size_t as_if_memsize(uint32_t clients);
 void as_if_init(struct as_if *as_if, void *mem, uint32_t clients, const struct siphash_key *seed,
 		ticks_t now);
 
+/** Starts loading what as_if_find() will read for a tuple with that hash. */
+static inline void
+as_if_prefetch(const struct as_if *as_if, uint32_t hash)
+{
+	if (as_if->counted.capacity == 0)
+		return;
+	flow_table_prefetch(&as_if->counted.flows, hash);
+	flow_table_prefetch(&as_if->cookies.flows, hash);
+}
+
 /** Finds the client of a packet of that backend. */
 bool as_if_find(struct worker *w, const struct backend_config *config, const struct pkt *pkt,
 		struct observed_record *record);

@@ -9,11 +9,18 @@
 #define SLUICE_PROXY_BYPASS_H
 
 #include "net/pkt.h"
+#include "proxy/handshake.h"
 #include "proxy/worker.h"
 
-/** Takes a packet (PKT_TCP or PKT_ICMP_ERROR, parsed, not checked further) of a backend that is not
- * protected. True: it passes, and its reason is set. False: it belongs to what Sluice began. */
-bool bypass_take(struct worker *w, const struct backend_config *config, struct pkt *pkt);
+/** Hashes the tuple of a packet of a backend that is not protected, and starts loading what
+ * bypass_take() will look up. */
+void bypass_prepare(const struct worker *w, const struct backend_config *config, struct pkt *pkt);
+
+/** Takes a burst's packets, at most BURST_MAX, of backends that are not protected, each PKT_TCP or
+ * PKT_ICMP_ERROR, prepared, not checked further. Those that pass have their reason then; the tasks
+ * of the others, which belong to what Sluice began, are moved to the front, in their order. Returns
+ * how many these are. */
+unsigned bypass_take(struct worker *w, struct task *tasks, unsigned count);
 
 /** The reason of a segment that passes and is counted as nothing. */
 enum reason bypass_reason(const struct backend_config *config);

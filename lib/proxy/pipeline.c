@@ -148,24 +148,52 @@ sound_add(const struct worker *w, struct pkt *pkts, unsigned count,
 	sound->count += count;
 }
 
+/* The lists that a burst's packets are put on. */
+struct judged {
+	struct task_list sound; /* looked up among the connections */
+	struct task_list syns;	/* clients', looked up among the half-open */
+	struct task_list open;	/* for backends that are not protected */
+};
+
 static_assert(MODE_PROTECT == 0, "nothing special is 0");
 
-/* What passes as it is, for its source's sake or its backend's mode; sets its reason. */
+/* What passes as it is for its source's sake, and has its reason then, or may for its backend's
+ * mode. */
 static __attribute__((noinline)) bool
-take_untouched(struct worker *w, const struct backend_config *config, struct pkt *pkt)
+take_untouched(struct worker *w, const struct backend_config *config, struct pkt *pkt,
+		struct task_list *open)
 {
 	if (config->exempt_count > 0 && exempt_take(w, config, pkt)) {
 		pkt->reason = REASON_pass_exempt;
 		return true;
 	}
-	return config->mode != MODE_PROTECT && bypass_take(w, config, pkt);
+	if (config->mode == MODE_PROTECT)
+		return false;
+	bypass_prepare(w, config, pkt);
+	open->tasks[open->count++] = (struct task){.pkt = pkt, .config = config};
+	return true;
 }
 
-/* Judges one packet. What is for a backend and sound goes on: a client's SYN, which is looked up
+/* A packet for a backend, which goes on if it is sound: a client's SYN, which is looked up
  * among the half-open clients, or anything else, which is among the connections. */
+static inline void
+judge_sound(struct worker *w, struct pkt *pkt, enum side from, const struct backend_config *config,
+		struct judged *judged)
+{
+	if (LIKELY(pkt->kind == PKT_TCP))
+		pkt->reason = (uint8_t)pkt_check(w->env.kernel, pkt);
+	if (pkt->reason != REASON_NONE)
+		return;
+	if (is_client_syn(pkt, from))
+		syns_add(w, pkt, 1, config, &judged->syns);
+	else
+		sound_add(w, pkt, 1, config, &judged->sound);
+}
+
+/* Judges one packet. */
 static void
 stage_judge(struct worker *w, struct pkt *pkt, enum side from, const struct backend_config **last,
-		struct task_list *sound, struct task_list *syns)
+		struct judged *judged)
 {
 	const struct backend_config *config;
 
@@ -190,25 +218,30 @@ stage_judge(struct worker *w, struct pkt *pkt, enum side from, const struct back
 	}
 	*last = config;
 	/* One question for both. */
-	if (UNLIKELY((config->exempt_count | config->mode) != 0) && take_untouched(w, config, pkt))
+	if (UNLIKELY((config->exempt_count | config->mode) != 0) &&
+			take_untouched(w, config, pkt, &judged->open))
 		return;
-	if (LIKELY(pkt->kind == PKT_TCP))
-		pkt->reason = (uint8_t)pkt_check(w->env.kernel, pkt);
-	if (pkt->reason != REASON_NONE)
-		return;
-	if (is_client_syn(pkt, from))
-		syns_add(w, pkt, 1, config, syns);
-	else
-		sound_add(w, pkt, 1, config, sound);
+	judge_sound(w, pkt, from, config, judged);
+}
+
+/* What belongs to nothing that Sluice began passes; the rest goes on. */
+static void
+stage_open(struct worker *w, struct judged *judged, enum side from)
+{
+	struct task *tasks = judged->open.tasks;
+	const unsigned count = bypass_take(w, tasks, judged->open.count);
+
+	for (unsigned i = 0; i < count; i++)
+		judge_sound(w, tasks[i].pkt, from, tasks[i].config, judged);
 }
 
 /* Of a packet that may have been read before. */
 static void
 judge_one(struct worker *w, struct pkt *pkt, enum side from, const struct backend_config **last,
-		struct task_list *sound, struct task_list *syns)
+		struct judged *judged)
 {
 	pkt_parse(pkt, from);
-	stage_judge(w, pkt, from, last, sound, syns);
+	stage_judge(w, pkt, from, last, judged);
 }
 
 /* The backend of packets that are alike, if that is all there is to be found out; else NULL. */
@@ -228,7 +261,7 @@ alike_config(const struct worker *w, const struct pkt *pkt, const struct backend
  * stage_judge() would with each. */
 static void
 stage_judge_group(struct worker *w, struct burst *burst, unsigned first, const struct alike *alike,
-		const struct backend_config **last, struct task_list *sound, struct task_list *syns)
+		const struct backend_config **last, struct judged *judged)
 {
 	const unsigned end = first + read_count(burst, first);
 	const struct backend_config *config = NULL;
@@ -245,13 +278,13 @@ stage_judge_group(struct worker *w, struct burst *burst, unsigned first, const s
 		row = 1;
 		if (LIKELY(are_syns & 1)) {
 			row = (unsigned)__builtin_ctz(~are_syns);
-			syns_add(w, pkts, row, config, syns);
+			syns_add(w, pkts, row, config, &judged->syns);
 		} else if (LIKELY(are_acks & 1)) {
 			row = (unsigned)__builtin_ctz(~are_acks);
-			sound_add(w, pkts, row, config, sound);
-			sound->acks += row;
+			sound_add(w, pkts, row, config, &judged->sound);
+			judged->sound.acks += row;
 		} else {
-			judge_one(w, pkts, burst->from, last, sound, syns);
+			judge_one(w, pkts, burst->from, last, judged);
 		}
 	}
 }
@@ -313,8 +346,7 @@ stage_read(struct worker *w, struct burst *burst)
 
 /* Reads and judges a burst whose packets had better be read one by one. */
 static void
-stage_judge_each(struct worker *w, struct burst *burst, struct task_list *sound,
-		struct task_list *syns)
+stage_judge_each(struct worker *w, struct burst *burst, struct judged *judged)
 {
 	const struct backend_config *last = NULL;
 
@@ -322,20 +354,19 @@ stage_judge_each(struct worker *w, struct burst *burst, struct task_list *sound,
 	for (unsigned i = 0; i < burst->count; i++) {
 		if (i + PREFETCH_AHEAD < burst->count && burst->pkts[i].kind == PKT_UNPARSED)
 			prefetch_packet(&burst->pkts[i + PREFETCH_AHEAD]);
-		judge_one(w, &burst->pkts[i], burst->from, &last, sound, syns);
+		judge_one(w, &burst->pkts[i], burst->from, &last, judged);
 	}
 }
 
 /* The same together. */
 static void
-stage_judge_all(struct worker *w, struct burst *burst, struct task_list *sound,
-		struct task_list *syns)
+stage_judge_all(struct worker *w, struct burst *burst, struct judged *judged)
 {
 	const struct alike alike = stage_read(w, burst);
 	const struct backend_config *last = NULL;
 
 	for (unsigned first = 0; first < burst->count; first += READ_TOGETHER)
-		stage_judge_group(w, burst, first, &alike, &last, sound, syns);
+		stage_judge_group(w, burst, first, &alike, &last, judged);
 }
 
 /* Packets in a row that are read as segments while the same number is loaded. */
@@ -343,8 +374,7 @@ stage_judge_all(struct worker *w, struct burst *burst, struct task_list *sound,
 
 /* The same where most are segments of connections. is_loaded: their frames have come already. */
 static void
-stage_judge_segments(struct worker *w, struct burst *burst, bool is_loaded, struct task_list *sound,
-		struct task_list *syns)
+stage_judge_segments(struct worker *w, struct burst *burst, bool is_loaded, struct judged *judged)
 {
 	const struct backend_config *last = NULL;
 	unsigned count;
@@ -358,7 +388,7 @@ stage_judge_segments(struct worker *w, struct burst *burst, bool is_loaded, stru
 		pkt_read_segments(w->env.kernel, &burst->pkts[first], count, burst->from);
 	}
 	for (unsigned i = 0; i < burst->count; i++)
-		judge_one(w, &burst->pkts[i], burst->from, &last, sound, syns);
+		judge_one(w, &burst->pkts[i], burst->from, &last, judged);
 }
 
 /* The next burst's frames: whole segments are loaded while those of this burst are translated, the
@@ -643,37 +673,41 @@ check_sums(const struct worker *w)
 void
 sluice_burst(struct worker *w, struct burst *burst, ticks_t now)
 {
-	struct task_list sound, spliced, syns, steps;
+	struct judged judged;
+	struct task_list spliced, steps;
 	uint32_t changes = w->changes;
 	unsigned refused;
 	bool is_loaded;
 
-	sound.count = 0;
-	sound.acks = 0;
+	judged.sound.count = 0;
+	judged.sound.acks = 0;
+	judged.syns.count = 0;
+	judged.open.count = 0;
 	spliced.count = 0;
-	syns.count = 0;
 	steps.count = 0;
 	worker_enter(w, now);
 	is_loaded = stage_load_ahead(w, burst);
 	if ((w->reading[burst->from] == READING_TOGETHER && burst->count >= READ_TOGETHER_LEAST) ||
 			UNLIKELY(snapshot_is_large(w->snapshot)))
-		stage_judge_all(w, burst, &sound, &syns);
+		stage_judge_all(w, burst, &judged);
 	else if (w->reading[burst->from] == READING_SEGMENTS)
-		stage_judge_segments(w, burst, is_loaded, &sound, &syns);
+		stage_judge_segments(w, burst, is_loaded, &judged);
 	else
-		stage_judge_each(w, burst, &sound, &syns);
-	refused = stage_sort(w, &sound, &spliced, &steps);
-	note_kind(w, burst, syns.count + steps.count + refused, spliced.count);
+		stage_judge_each(w, burst, &judged);
+	if (UNLIKELY(judged.open.count > 0))
+		stage_open(w, &judged, burst->from);
+	refused = stage_sort(w, &judged.sound, &spliced, &steps);
+	note_kind(w, burst, judged.syns.count + steps.count + refused, spliced.count);
 	if (UNLIKELY(w->screens) && burst->from == SIDE_CLIENT)
-		stage_screen(w, &steps, &syns);
+		stage_screen(w, &steps, &judged.syns);
 	stage_splice(w, &spliced, burst->from, changes);
 	while (w->ahead < w->ahead_end)
 		worker_load_ahead(w);
 	stage_steps(w, &steps, burst->from, changes);
-	syn_answer_all(w, syns.tasks, syns.count);
-	sample_syns(w, syns.tasks, syns.count);
+	syn_answer_all(w, judged.syns.tasks, judged.syns.count);
+	sample_syns(w, judged.syns.tasks, judged.syns.count);
 	note_recent(w, &steps);
-	note_recent(w, &syns);
+	note_recent(w, &judged.syns);
 
 	count_reasons(w, burst);
 	if (SLUICE_TEST_CHECKS)

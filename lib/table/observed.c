@@ -8,6 +8,11 @@
 #define FINER_SHIFT 6
 static_assert((UINT32_C(1) << TIMER_STEP_SHIFT) >> FINER_SHIFT == 256, "the header says so");
 
+/* So many records before the hand reaches one, its bucket is loaded, and as many before that the
+ * record, which names it. */
+#define HAND_AHEAD 8
+static_assert(2 * HAND_AHEAD <= OBSERVED_CLIENTS_LEAST / 2, "within the smallest set");
+
 size_t
 observed_memsize(uint32_t clients)
 {
@@ -45,6 +50,13 @@ observed_insert(struct observed_set *set, uint32_t hash, const struct tuple *tup
 	return id;
 }
 
+static uint32_t
+after(const struct observed_set *set, uint32_t id, uint32_t steps)
+{
+	return id + steps < set->capacity ? id + steps : id + steps - set->capacity;
+}
+
+/* The set is full, so that there is a record wherever the hand will come. */
 uint32_t
 observed_oldest(struct observed_set *set)
 {
@@ -52,7 +64,10 @@ observed_oldest(struct observed_set *set)
 
 	if (set->capacity == 0 || set->flows.count < set->capacity)
 		return OBSERVED_NONE;
-	set->hand = id + 1 < set->capacity ? id + 1 : 0;
+	set->hand = after(set, id, 1);
+	__builtin_prefetch(observed_client(set, after(set, id, 2 * HAND_AHEAD)), 1);
+	flow_table_prefetch(
+			&set->flows, observed_client(set, after(set, id, HAND_AHEAD))->flow.hash);
 	return id;
 }
 
