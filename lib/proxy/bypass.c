@@ -157,12 +157,21 @@ bypass_prepare(const struct worker *w, const struct backend_config *config, stru
 		as_if_prefetch(&w->as_if, pkt->hash);
 }
 
+/* A SYN-ACK or RST may be about a SYN that was repeated after the switch, while its client holds
+ * our cookie; what else the backend says is said in a connection of its own. */
+static bool
+is_of_running(const struct pkt *pkt)
+{
+	return pkt->from == SIDE_BACKEND && pkt->kind == PKT_TCP &&
+	       !(pkt->flags & (TCP_SYN | TCP_RST));
+}
+
 static void
 pass(struct worker *w, const struct backend_config *config, struct pkt *pkt)
 {
 	enum reason reason;
 
-	if (pkt->from == SIDE_BACKEND && pkt->kind == PKT_TCP)
+	if (is_of_running(pkt))
 		w->passing[pkt->hash % WORKER_PASSING_CELLS] = pkt->hash;
 	reason = backend_config_is_monitored(config) ? monitor_see(w, config, pkt)
 						     : bypass_reason(config);

@@ -138,6 +138,7 @@ worker_enter(struct worker *w, ticks_t now)
 		probe_plan(w);
 		as_if_plan(w);
 		screen_plan(w);
+		memset(w->passing, 0, sizeof(w->passing));
 	}
 	jar_advance(&w->jar, now);
 }

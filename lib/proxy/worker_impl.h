@@ -32,8 +32,9 @@ struct prober {
 	bool is_on;		    /**< there is an address for probes */
 };
 
-/** Tuples that backends were heard from by which are not protected: see proxy/bypass.h. */
-#define WORKER_PASSING_CELLS 1024u
+/** Tuples that backends were heard from by which are not protected: see proxy/bypass.h. What has no
+ * cell any more is only looked at once too often. */
+#define WORKER_PASSING_CELLS 65536u
 
 /** How the packets of a burst are read: by what most of those before them were. */
 enum reading {
@@ -72,9 +73,9 @@ struct worker {
 	struct egress_budget egress;
 	struct as_if as_if;
 	struct source_limit sources;
-	uint32_t passing[WORKER_PASSING_CELLS]; /**< hashes */
-	uint32_t unanswered;			/**< connections with CONN_IS_UNANSWERED */
+	uint32_t unanswered; /**< connections with CONN_IS_UNANSWERED */
 	struct worker_counters counters;
+	uint32_t passing[WORKER_PASSING_CELLS]; /**< hashes; forgotten with each snapshot */
 };
 
 static inline struct conn *

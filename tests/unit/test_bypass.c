@@ -496,6 +496,53 @@ test_probes(void **state)
 	}
 }
 
+/* 15. A client whose cookie is out repeats its SYN after the switch, and hears both: who answered
+ * it first proves it, whatever the backend says of the other handshake. */
+static void
+test_syn_again_after_switch(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2 * ARRAY_COUNT(open_modes); i++) {
+		struct world *w = world_new(&(struct world_options){.mode = WORLD_MODE_2});
+		struct flow_script f = flow_script_default(4, 40000);
+		struct packet p = flow_syn(&f);
+
+		flow_send_syn(w, &f);
+		set_mode(w, open_modes[i / 2]);
+		passes(w, SIDE_CLIENT, &p);
+		p = flow_synack(&f);
+		if (i & 1)
+			p.flags = PACKET_RST | PACKET_ACK;
+		passes(w, SIDE_BACKEND, &p);
+		p = flow_ack(&f);
+		assert_int_equal(sends(w, SIDE_CLIENT, &p), REASON_ack_connecting);
+		world_free(w);
+	}
+}
+
+/* 16. What a backend said in an earlier time without protection says nothing of a client that was
+ * answered in between. */
+static void
+test_passing_is_forgotten(void **state)
+{
+	(void)state;
+	for (unsigned m = 0; m < ARRAY_COUNT(open_modes); m++) {
+		struct world *w = world_new(&(struct world_options){
+				.mode = WORLD_MODE_2, .backend.mode = (uint8_t)open_modes[m]});
+		struct flow_script f = flow_script_default(4, 40000);
+		struct packet p = flow_backend(&f, PACKET_ACK, 1, 1);
+
+		passes(w, SIDE_BACKEND, &p);
+		set_mode(w, MODE_PROTECT);
+		world_pass(w, TICKS_PER_S);
+		flow_send_syn(w, &f);
+		set_mode(w, open_modes[m]);
+		p = flow_ack(&f);
+		assert_int_equal(sends(w, SIDE_CLIENT, &p), REASON_ack_connecting);
+		world_free(w);
+	}
+}
+
 int
 main(void)
 {
@@ -514,6 +561,8 @@ main(void)
 			cmocka_unit_test(test_fragments),
 			cmocka_unit_test(test_draining),
 			cmocka_unit_test(test_probes),
+			cmocka_unit_test(test_syn_again_after_switch),
+			cmocka_unit_test(test_passing_is_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
