@@ -122,6 +122,7 @@ note_syn(struct observed_client *client, const struct backend_config *config, co
 	client->isn = syn->seq;
 	client->slot = config->slot;
 	client->state = OBSERVED_SYN;
+	client->data_length = (uint16_t)pkt_payload_length(syn);
 	client->wscale = syn->opt.wscale;
 	client->sack_permitted = syn->opt.sack_permitted;
 	client->has_timestamp = syn->opt.has_timestamp;
@@ -213,7 +214,7 @@ as_if_syn(struct worker *w, const struct backend_config *config, const struct pk
 
 /* A wait in the ring ends with the backend's answer. */
 static void
-connected(struct worker *w, struct observed_client *client, const struct tuple *tuple, uint64_t us)
+connected(struct worker *w, struct observed_client *client, uint64_t us)
 {
 	struct backend_counters *counters = &w->backend_counters[client->slot];
 
@@ -221,7 +222,6 @@ connected(struct worker *w, struct observed_client *client, const struct tuple *
 	worker_count(w, client->slot, COUNTER_Established, 1);
 	counter_add(&counters->wait[wait_bucket(us)], 1);
 	counter_add(&counters->wait_us, us);
-	proven_note(&w->proven, &tuple->client, w->now);
 }
 
 void
@@ -239,7 +239,8 @@ as_if_answer(struct worker *w, const struct backend_config *config,
 
 	backend_profile_learn(&worker_backend(w, config)->profile, config, &asked, answer, w->now);
 	if (client->state == OBSERVED_WAITING) {
-		connected(w, client, &answer->tuple, took);
+		/* It counts, but no ACK showed that its address is its own. */
+		connected(w, client, took);
 		as_if_forget(w, record);
 		return;
 	}
@@ -429,7 +430,8 @@ expire(struct worker *w, uint32_t id)
 		turn_away(w, &record);
 		return;
 	case OBSERVED_ANSWERED:
-		connected(w, record.client, &tuple, record.client->took_us);
+		connected(w, record.client, record.client->took_us);
+		proven_note(&w->proven, &tuple.client, w->now);
 		break;
 	case OBSERVED_OVER:
 		break;

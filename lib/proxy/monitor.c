@@ -76,13 +76,22 @@ see_answer(struct worker *w, const struct backend_config *config, const struct p
 	as_if_answer(w, config, record, &answer);
 }
 
+/* True for a number that acknowledges the client's SYN, maybe with what it brought (RFC
+ * 7413 4.2.2), or is the next it sends after that. */
+static bool
+is_behind_syn(const struct observed_client *client, uint32_t seq)
+{
+	return seq - client->isn - 1 <= client->data_length;
+}
+
 static enum reason
 see_backend(struct worker *w, const struct backend_config *config, const struct pkt *pkt)
 {
 	struct observed_record record;
 
 	if (LIKELY(!(pkt->flags & (TCP_SYN | TCP_RST))) || !(pkt->flags & TCP_ACK) ||
-			!as_if_find(w, config, pkt, &record) || pkt->ack != record.client->isn + 1)
+			!as_if_find(w, config, pkt, &record) ||
+			!is_behind_syn(record.client, pkt->ack))
 		return REASON_monitor_passed;
 	if (pkt->flags & TCP_SYN)
 		see_answer(w, config, pkt, &record);
@@ -108,7 +117,7 @@ see_client(struct worker *w, const struct backend_config *config, const struct p
 	if (LIKELY(!as_if_find(w, config, pkt, &record)))
 		return REASON_monitor_passed;
 	if (pkt->flags & TCP_RST) {
-		if (pkt->seq == record.client->isn + 1 && bypass_check(w, pkt, &copy))
+		if (is_behind_syn(record.client, pkt->seq) && bypass_check(w, pkt, &copy))
 			as_if_reset(w, &record);
 		return REASON_monitor_passed;
 	}

@@ -35,6 +35,7 @@ struct observed_client {
 	uint16_t slot;		    /**< of its backend, whose shared counts it is part of */
 	uint8_t state;		    /**< enum observed_state */
 	uint8_t wscale;		    /**< what its SYN offered, or TCP_WSCALE_NONE */
+	uint16_t data_length;	    /**< bytes that its SYN brought (RFC 7413) */
 	uint8_t repeats : 4;	    /**< SYN-ACKs that would have been repeated */
 	uint8_t in_queue : 1;	    /**< counts as half-open; young while repeats is 0 */
 	uint8_t in_ring : 1;	    /**< counts into the accept ring */

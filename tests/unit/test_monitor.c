@@ -651,6 +651,71 @@ test_samples(void **state)
 	free(samples);
 }
 
+/* 18. A SYN may bring data (TCP Fast Open), of which the backend takes all, some or nothing; its
+ * SYN-ACK or RST then acknowledges as much, but not more. */
+static void
+test_syn_with_data(void **state)
+{
+	static const uint8_t payload[9] = "GET / HT";
+
+	(void)state;
+	for (unsigned i = 0; i < 2 * 4; i++) {
+		static const unsigned taken[] = {0, 4, sizeof(payload), sizeof(payload) + 1};
+		struct world *w = monitor_mode(WORLD_MODE_1);
+		struct flow_script f = client(0);
+		struct packet p = flow_syn(&f);
+		const bool is_right = taken[i / 2] <= sizeof(payload);
+
+		p.payload = payload;
+		p.payload_length = sizeof(payload);
+		assert_int_equal(sends(w, SIDE_CLIENT, &p), REASON_monitor_syn_queued);
+		p = flow_synack(&f);
+		if (i & 1)
+			p = flow_backend(&f, PACKET_RST | PACKET_ACK, 0, p.ack);
+		p.ack += taken[i / 2];
+		sends(w, SIDE_BACKEND, &p);
+		if (i & 1) {
+			assert_counter(w, COUNTER_AttemptFails, is_right);
+		} else {
+			p = flow_client(&f, PACKET_ACK, p.ack, f.iss + 1);
+			assert_int_equal(sends(w, SIDE_CLIENT, &p),
+					is_right ? REASON_monitor_proved : REASON_monitor_passed);
+		}
+		assert_int_equal(w->shared[0].syn, !is_right);
+		world_free(w);
+	}
+}
+
+/* 19. Who proved itself by an ACK is let into the last quarter in mode 0; who was only seen to wait
+ * for a slow backend is not. */
+static void
+test_proven(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		const bool is_slow = i == 1;
+		struct world *w = monitor_new((struct world_options){.mode = WORLD_MODE_0,
+				.backend = {.backlog = 64, .tcp_max_syn_backlog = 64}});
+		struct flow_script f = client(0), again = client(1);
+
+		send_syn(w, &f);
+		if (is_slow) {
+			world_pass(w, TICKS_PER_S);
+			assert_int_equal(send_syn(w, &f), REASON_monitor_syn_again);
+			send_synack(w, &f);
+		} else {
+			send_synack(w, &f);
+			assert_int_equal(send_ack(w, &f), REASON_monitor_proved);
+		}
+		world_pass(w, 100 * TICKS_PER_MS);
+		assert_counter(w, COUNTER_Established, 1);
+		world_flood(w, 0, 60);
+		assert_int_equal(send_syn(w, &again),
+				is_slow ? REASON_monitor_syn_reserved : REASON_monitor_syn_queued);
+		world_free(w);
+	}
+}
+
 int
 main(void)
 {
@@ -672,6 +737,8 @@ main(void)
 			cmocka_unit_test(test_other_syn),
 			cmocka_unit_test(test_quick_backend),
 			cmocka_unit_test(test_samples),
+			cmocka_unit_test(test_syn_with_data),
+			cmocka_unit_test(test_proven),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
