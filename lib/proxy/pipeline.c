@@ -224,15 +224,20 @@ stage_judge(struct worker *w, struct pkt *pkt, enum side from, const struct back
 	judge_sound(w, pkt, from, config, judged);
 }
 
-/* What belongs to nothing that Sluice began passes; the rest goes on. */
-static void
+/* What belongs to nothing that Sluice began passes; the rest goes on. Returns how many of what
+ * passed are SYNs that are judged as if they were answered. */
+static unsigned
 stage_open(struct worker *w, struct judged *judged, enum side from)
 {
 	struct task *tasks = judged->open.tasks;
-	const unsigned count = bypass_take(w, tasks, judged->open.count);
+	unsigned count, syns = 0;
 
+	for (unsigned i = 0; i < judged->open.count; i++)
+		syns += tasks[i].config->mode == MODE_MONITOR && is_client_syn(tasks[i].pkt, from);
+	count = bypass_take(w, tasks, judged->open.count);
 	for (unsigned i = 0; i < count; i++)
 		judge_sound(w, tasks[i].pkt, from, tasks[i].config, judged);
+	return syns > count ? syns - count : 0;
 }
 
 /* Of a packet that may have been read before. */
@@ -676,7 +681,7 @@ sluice_burst(struct worker *w, struct burst *burst, ticks_t now)
 	struct judged judged;
 	struct task_list spliced, steps;
 	uint32_t changes = w->changes;
-	unsigned refused;
+	unsigned unproved = 0;
 	bool is_loaded;
 
 	judged.sound.count = 0;
@@ -695,9 +700,9 @@ sluice_burst(struct worker *w, struct burst *burst, ticks_t now)
 	else
 		stage_judge_each(w, burst, &judged);
 	if (UNLIKELY(judged.open.count > 0))
-		stage_open(w, &judged, burst->from);
-	refused = stage_sort(w, &judged.sound, &spliced, &steps);
-	note_kind(w, burst, judged.syns.count + steps.count + refused, spliced.count);
+		unproved = stage_open(w, &judged, burst->from);
+	unproved += stage_sort(w, &judged.sound, &spliced, &steps);
+	note_kind(w, burst, judged.syns.count + steps.count + unproved, spliced.count);
 	if (UNLIKELY(w->screens) && burst->from == SIDE_CLIENT)
 		stage_screen(w, &steps, &judged.syns);
 	stage_splice(w, &spliced, burst->from, changes);

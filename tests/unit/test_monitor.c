@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "proxy/worker_impl.h"
 #include "table/inspect.h"
 #include "table/observed.h"
 #include "world.h"
@@ -716,6 +717,47 @@ test_proven(void **state)
 	}
 }
 
+/* 20. A flood's SYNs, whose checksums are looked at, are read together as where they are answered;
+ * what follows a handshake is not. */
+static void
+test_reader(void **state)
+{
+	struct world *w = monitor_mode(WORLD_MODE_2);
+	struct flow_script f = client(0);
+
+	(void)state;
+	world_flood(w, 0, 64);
+	assert_int_equal(w->worker->reading[SIDE_CLIENT], READING_TOGETHER);
+	assert_int_equal(send_ack(w, &f), REASON_monitor_passed);
+	assert_int_equal(w->worker->reading[SIDE_CLIENT], READING_ALONE);
+	world_free(w);
+}
+
+/* 21. Many who are forgotten at once are forgotten over several ticks: each is short. */
+static void
+test_forgotten_in_steps(void **state)
+{
+	struct world *w = monitor_new((struct world_options){.mode = WORLD_MODE_1,
+			.monitor_clients = 2048,
+			.backend = {.backlog = 1000, .tcp_max_syn_backlog = 1000}});
+	unsigned ticks = 0;
+
+	(void)state;
+	world_flood(w, 0, 1000);
+	assert_int_equal(w->shared[0].syn, 1000);
+	set_mode(w, MODE_PROTECT);
+	do {
+		const uint32_t before = w->shared[0].syn;
+
+		sluice_tick(w->worker, w->now, 1000);
+		assert_in_range(before - w->shared[0].syn, 0, 128);
+		ticks++;
+	} while (sluice_next_tick(w->worker) <= w->now);
+	assert_int_equal(w->shared[0].syn, 0);
+	assert_in_range(ticks, 8, 9);
+	world_free(w);
+}
+
 int
 main(void)
 {
@@ -739,6 +781,8 @@ main(void)
 			cmocka_unit_test(test_samples),
 			cmocka_unit_test(test_syn_with_data),
 			cmocka_unit_test(test_proven),
+			cmocka_unit_test(test_reader),
+			cmocka_unit_test(test_forgotten_in_steps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
