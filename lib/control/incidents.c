@@ -381,19 +381,41 @@ mode_look(const struct view *view)
 }
 
 static void
-protection_look(const struct view *view)
+incidents_end(const struct view *view)
+{
+	struct incident_slot *past = view->past;
+
+	if (past->flood.is_told)
+		flood_tell_end(&past->flood, view);
+	if (past->overflow.is_told)
+		overflow_tell_end(&past->overflow, view);
+	past->flood = past->overflow = (struct incident){0};
+}
+
+static void
+protection_tell(const struct view *view)
 {
 	const enum backend_mode mode = (enum backend_mode)view->slot->config.mode;
 	char name[REGISTRY_NAME_BYTES];
 	struct event event;
 
-	if (mode == (enum backend_mode)view->past->mode)
-		return;
 	view->past->mode = (uint8_t)mode;
 	registry_name(view->registry, view->slot, name);
 	event_begin(&event, EVENT_PROTECTION, EVENT_NOTICE, name);
 	event_text(&event, "mode", backend_mode_name(mode));
 	tell(view, &event);
+}
+
+/* What came until now counts for the mode before, and ends with it: what was true as if is not what
+ * is, and of a backend that is off nobody would see the end. */
+static void
+protection_look(const struct view *view)
+{
+	if (view->slot->config.mode == view->past->mode)
+		return;
+	incidents_end(view);
+	view->past->down_since = 0;
+	protection_tell(view);
 }
 
 /* The backend is gone: ends what is under way, and forgets whose SYNs its were. */
@@ -403,10 +425,7 @@ slot_leave(const struct view *view)
 	const struct incident_slot *past = view->past;
 	struct event event;
 
-	if (past->flood.is_told)
-		flood_tell_end(&past->flood, view);
-	if (past->overflow.is_told)
-		overflow_tell_end(&past->overflow, view);
+	incidents_end(view);
 	if (past->down_since != 0) {
 		event_for_end(&event, view, EVENT_BACKEND_REMOVED);
 		event_number(&event, "down_s", (view->now - past->down_since) / TICKS_PER_S);
@@ -426,6 +445,8 @@ slot_begin(const struct view *view)
 			.is_cookie_mode = view->slot->config.tcp_syncookies == 2,
 			.last = view->slot->since,
 	};
+	if (view->slot->config.mode != MODE_PROTECT)
+		protection_tell(view);
 }
 
 /* Samples from before a trouble of the syn queue say nothing about it. */
@@ -462,12 +483,12 @@ slot_look(struct view *view)
 		view->deltas[i] = sum - past->sums[i];
 		past->sums[i] = sum;
 	}
-	protection_look(view);
 	mode_look(view);
 	sources_look(view);
 	flood_look(view);
 	overflow_look(view);
 	health_look(view);
+	protection_look(view);
 	past->last = view->now;
 }
 
