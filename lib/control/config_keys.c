@@ -109,7 +109,7 @@ static const struct config_key keys[] = {
 				AT(struct config, early_packets_per_worker)},
 		{CONFIG_SCOPE_LIMITS, "monitor_clients_per_worker", CONFIG_INTEGER,
 				.allows_zero = true, .min = OBSERVED_CLIENTS_LEAST,
-				.max = OBSERVED_CLIENTS_MAX, .initial = 1 << 14,
+				.max = OBSERVED_CLIENTS_MAX, .initial = 1 << 17,
 				AT(struct config, monitor_clients_per_worker)},
 		{CONFIG_SCOPE_LIMITS, "source_prefixes_per_worker", CONFIG_INTEGER,
 				.min = SOURCE_LIMIT_PREFIXES_LEAST,

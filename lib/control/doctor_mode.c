@@ -22,10 +22,26 @@ line_of(const struct registry *registry, const struct slot *slot)
 			(unsigned long long)since.drops, (unsigned long long)since.overflows);
 }
 
+/* True when some of its clients were forgotten before they could be judged; then *line says so. */
+static bool
+has_forgotten(const struct registry *registry, const struct slot *slot, json_t **line)
+{
+	const uint64_t evicted = registry_since_mode(registry, slot).evicted;
+
+	if (slot->config.mode != MODE_MONITOR || evicted == 0)
+		return false;
+	*line = json_sprintf("Of %s %llu half-open clients were forgotten since, for want of "
+			     "memory, so its queues would have been fuller than is shown. Raise "
+			     "limits.monitor_clients_per_worker.",
+			slot->config.name, (unsigned long long)evicted);
+	return true;
+}
+
 int
 doctor_modes(const struct registry *registry, json_t *lines)
 {
 	unsigned count = 0;
+	json_t *line;
 	int failed = 0;
 
 	for (uint32_t i = 0; i < registry->slots_used; i++) {
@@ -33,8 +49,11 @@ doctor_modes(const struct registry *registry, json_t *lines)
 
 		if (slot->use != SLOT_SERVING || slot->config.mode == MODE_PROTECT)
 			continue;
-		if (count++ < NAMED_MAX)
-			failed |= json_array_append_new(lines, line_of(registry, slot));
+		if (count++ >= NAMED_MAX)
+			continue;
+		failed |= json_array_append_new(lines, line_of(registry, slot));
+		if (has_forgotten(registry, slot, &line))
+			failed |= json_array_append_new(lines, line);
 	}
 	if (count > NAMED_MAX)
 		failed |= json_array_append_new(lines,

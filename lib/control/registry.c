@@ -61,6 +61,7 @@ mode_counts(const struct registry *registry, const struct slot *slot)
 			.cookies = sum.values[COUNTER_SyncookiesSent],
 			.overflows = sum.values[COUNTER_ListenOverflows],
 			.drops = sum.values[COUNTER_ListenDrops],
+			.evicted = sum.values[COUNTER_SynQueueEvicted],
 	};
 }
 
@@ -73,6 +74,7 @@ registry_since_mode(const struct registry *registry, const struct slot *slot)
 			.cookies = now.cookies - slot->at_mode.cookies,
 			.overflows = now.overflows - slot->at_mode.overflows,
 			.drops = now.drops - slot->at_mode.drops,
+			.evicted = now.evicted - slot->at_mode.evicted,
 	};
 }
 

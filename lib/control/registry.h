@@ -33,6 +33,7 @@ struct mode_counts {
 	uint64_t cookies;   /**< SyncookiesSent */
 	uint64_t overflows; /**< ListenOverflows */
 	uint64_t drops;	    /**< ListenDrops */
+	uint64_t evicted;   /**< SynQueueEvicted */
 };
 
 struct slot {

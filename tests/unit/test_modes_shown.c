@@ -130,6 +130,13 @@ test_doctor(void **state)
 			"it would have answered 7 SYNs with cookies, and dropped 5 SYNs and ACKs, "
 			"3 "
 			"of them because of a full accept ring."));
+	assert_false(has_line(json_object_get(doctor, "lines"), "forgotten"));
+	values[COUNTER_SynQueueEvicted] += 4;
+	doctor = desk_result(&desk, "{'command': 'doctor'}");
+	assert_true(has_line(json_object_get(doctor, "lines"),
+			"Of web 4 half-open clients were forgotten since, for want of memory, so "
+			"its queues would have been fuller than is shown. Raise "
+			"limits.monitor_clients_per_worker."));
 	/* Another change is none of the mode. */
 	desk_result(&desk, "{'command': 'set', 'backend': 'web', 'key': 'backlog', 'value': 9}");
 	doctor = desk_result(&desk, "{'command': 'doctor'}");
@@ -143,6 +150,7 @@ test_doctor(void **state)
 
 struct log {
 	unsigned count;
+	char before[EVENT_TEXT_BYTES];
 	char last[EVENT_TEXT_BYTES];
 };
 
@@ -152,6 +160,7 @@ note(void *context, const struct event *event)
 	struct log *log = context;
 
 	log->count++;
+	memcpy(log->before, log->last, sizeof(log->before));
 	event_write(event, log->last);
 }
 
@@ -195,6 +204,58 @@ test_log(void **state)
 	desk_close(&desk);
 }
 
+static void
+second(struct desk *desk, struct incidents *incidents)
+{
+	desk->world->now += TICKS_PER_S;
+	history_sample(desk->env.history, desk->env.registry, desk->world->now);
+	incidents_sample(incidents, desk->env.history, desk->env.registry, desk->world->now);
+}
+
+/* 5. A change of mode ends what is told, by the mode that it began in; nothing of it is told
+ * later. */
+static void
+test_log_ends(void **state)
+{
+	static const char *const modes[] = {"off", "protect"};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_COUNT(modes); i++) {
+		struct desk desk = desk_open();
+		struct log log = {.count = 0};
+		struct incidents *incidents = incidents_new(desk.env.registry, note, &log);
+		uint64_t *values = desk.world->counters[0][0].values;
+
+		set_mode(&desk, "monitor");
+		for (unsigned n = 0; n < 3; n++)
+			second(&desk, incidents);
+		values[COUNTER_ListenOverflows] += 7;
+		values[COUNTER_AttemptFails] += 2;
+		desk.world->worker_counters[0].reasons[REASON_backend_refused] += 2;
+		second(&desk, incidents);
+		assert_int_equal(log.count, 3);
+		assert_non_null(strstr(log.last, "backend-down: backend=web protection=monitor "));
+		values[COUNTER_ListenOverflows] += 1;
+		set_mode(&desk, modes[i]);
+		second(&desk, incidents);
+		assert_int_equal(log.count, 5);
+		assert_string_equal(log.before,
+				"overflow-ends: backend=web protection=monitor lasted_s=2 "
+				"turned_away=8 turned_away_per_s_peak=7");
+		assert_non_null(strstr(log.last, modes[i]));
+		for (unsigned n = 0; n < 20; n++)
+			second(&desk, incidents);
+		assert_int_equal(log.count, 5);
+		/* And it may go down again. */
+		values[COUNTER_AttemptFails] += 2;
+		desk.world->worker_counters[0].reasons[REASON_backend_refused] += 2;
+		second(&desk, incidents);
+		assert_int_equal(log.count, 6);
+		incidents_free(incidents);
+		desk_close(&desk);
+	}
+}
+
 int
 main(void)
 {
@@ -203,6 +264,7 @@ main(void)
 			cmocka_unit_test(test_explain),
 			cmocka_unit_test(test_doctor),
 			cmocka_unit_test(test_log),
+			cmocka_unit_test(test_log_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
