@@ -543,6 +543,30 @@ test_passing_is_forgotten(void **state)
 	}
 }
 
+/* 17. What is malformed below TCP might be for anyone, and is dropped in every mode. */
+static void
+test_malformed_below_tcp(void **state)
+{
+	static const enum backend_mode modes[] = {MODE_PROTECT, MODE_MONITOR, MODE_OFF};
+
+	(void)state;
+	for (unsigned i = 0; i < 2 * ARRAY_COUNT(modes); i++) {
+		struct world *w = world_in(modes[i / 2]);
+		struct flow_script f = flow_script_default(4, 40000);
+		struct packet p = flow_syn(&f);
+		uint8_t frame[FRAME_MAX];
+		size_t length;
+
+		/* A backend's, or nobody's. */
+		p.destination[3] ^= (uint8_t)(i & 1);
+		length = packet_write(&p, frame, sizeof(frame));
+		frame[14 + 3] = 30; /* the IP packet ends inside the TCP header */
+		assert_int_equal(world_send_frame(w, SIDE_CLIENT, frame, length).reason,
+				REASON_tcp_truncated);
+		world_free(w);
+	}
+}
+
 int
 main(void)
 {
@@ -563,6 +587,7 @@ main(void)
 			cmocka_unit_test(test_probes),
 			cmocka_unit_test(test_syn_again_after_switch),
 			cmocka_unit_test(test_passing_is_forgotten),
+			cmocka_unit_test(test_malformed_below_tcp),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
