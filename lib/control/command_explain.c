@@ -299,8 +299,11 @@ say_state(struct inquiry *inquiry)
 						? ", and is counted as if it were protected"
 						: "");
 	if (inquiry->slot->use == SLOT_DRAINING)
-		say(inquiry, "The backend was removed and is draining: connections may finish, new "
-			     "ones are refused.");
+		say(inquiry,
+				"The backend was removed and is draining: connections may finish, "
+				"new "
+				"ones %s.",
+				is_protected(inquiry) ? "are refused" : "pass");
 }
 
 static json_t *
@@ -357,6 +360,18 @@ next_syn_passing(const struct inquiry *inquiry)
 	return REASON_monitor_syn_reserved;
 }
 
+/* One that a SYN with the same tuple must not disturb. */
+static bool
+is_living(const struct inquiry *inquiry)
+{
+	static const char *const over[] = {"syn-recv", "time-wait", "reset", "unanswered"};
+
+	for (unsigned i = 0; i < ARRAY_COUNT(over); i++)
+		if (inquiry->has_row && strcmp(inquiry->row.state, over[i]) == 0)
+			return false;
+	return inquiry->has_row;
+}
+
 /* What becomes of a SYN now. */
 static enum reason
 next_syn(const struct inquiry *inquiry)
@@ -370,12 +385,12 @@ next_syn(const struct inquiry *inquiry)
 	if (is_half_open(inquiry))
 		return REASON_syn_again;
 	if (!is_protected(inquiry))
-		return next_syn_passing(inquiry);
+		return is_living(inquiry) ? REASON_syn_cookie_sent : next_syn_passing(inquiry);
 	if (inquiry->slot->use == SLOT_DRAINING)
 		return REASON_syn_draining;
 	switch (queue_rules_syn(&inquiry->slot->config, &inquiry->load)) {
 	case SYN_QUEUE:
-		return REASON_syn_queued;
+		return is_living(inquiry) ? REASON_syn_cookie_sent : REASON_syn_queued;
 	case SYN_COOKIE:
 	case SYN_COOKIE_QUEUE_FULL:
 		return REASON_syn_cookie_sent;
@@ -412,6 +427,17 @@ next_stray(const struct backend_config *config)
 	return "dropped as a stray: no cookie was sent for this backend, so it can prove nothing";
 }
 
+/* Of a backend that is not protected any more. */
+static const char *
+next_ack_passing(const struct backend_shared *shared, ticks_t now)
+{
+	return shared_cookie_is_out(shared, now)
+			       ? "passes unchanged, unless it carries a cookie that was sent while "
+				 "the backend was protected: that lets the client into the accept "
+				 "queue"
+			       : "passes unchanged";
+}
+
 static const char *
 next_ack(const struct request *request, const struct inquiry *inquiry)
 {
@@ -424,15 +450,13 @@ next_ack(const struct request *request, const struct inquiry *inquiry)
 		return "passes unchanged";
 	if (inquiry->has_row && !is_half_open(inquiry))
 		return "belongs to the connection and is taken by it";
-	if (!is_protected(inquiry))
-		return is_half_open(inquiry)
-				       ? "proves the client, which then enters the accept queue"
-				       : "passes unchanged";
-	if (is_denied(inquiry))
-		return "dropped: its address is denied";
-	if (inquiry->slot->use == SLOT_DRAINING)
-		return "refused: the backend is draining";
 	shared = &registry->env.shared[registry_slot(registry, inquiry->slot)];
+	if (!is_protected(inquiry) && !is_half_open(inquiry))
+		return next_ack_passing(shared, request->now);
+	if (is_protected(inquiry) && is_denied(inquiry))
+		return "dropped: its address is denied";
+	if (is_protected(inquiry) && inquiry->slot->use == SLOT_DRAINING)
+		return "refused: the backend is draining";
 	if (!is_half_open(inquiry) && inquiry->slot->config.tcp_syncookies != 2 &&
 			shared_read(&shared->cookie_s) == 0)
 		return next_stray(&inquiry->slot->config);

@@ -36,9 +36,7 @@ half_open_cookie_sent(struct worker *w, const struct backend_config *config)
 bool
 half_open_cookie_is_out(const struct worker *w, const struct backend_config *config)
 {
-	uint32_t sent_s = shared_read(&w->env.shared[config->slot].cookie_s);
-
-	return sent_s != 0 && seconds(w->now) - sent_s <= 2 * COOKIE_EPOCH_S;
+	return shared_cookie_is_out(&w->env.shared[config->slot], w->now);
 }
 
 bool

@@ -15,6 +15,7 @@
 
 #include "base/base.h"
 #include "base/ticks.h"
+#include "net/cookie.h"
 
 struct backend_shared {
 	uint32_t accept;   /**< accept ring occupancy: see accept_ring.h */
@@ -30,6 +31,15 @@ static inline uint32_t
 shared_read(const uint32_t *value)
 {
 	return __atomic_load_n(value, __ATOMIC_RELAXED);
+}
+
+/** True for a cookie's lifetime after a SYN-ACK was last sent that no entry backs. */
+static inline bool
+shared_cookie_is_out(const struct backend_shared *shared, ticks_t now)
+{
+	const uint32_t sent_s = shared_read(&shared->cookie_s);
+
+	return sent_s != 0 && (uint32_t)(now / TICKS_PER_S) - sent_s <= 2 * COOKIE_EPOCH_S;
 }
 
 /** Counts one in, unless most are in already; exact with any number of workers. */

@@ -108,7 +108,54 @@ test_explain(void **state)
 	}
 }
 
-/* 3. doctor is calm, and says who is not protected and what protection would have done since. */
+static const char *
+next_of(struct desk *desk, const char *what)
+{
+	const json_t *explained = desk_result(desk,
+			"{'command': 'explain', 'client': '10.1.0.1:40000', 'backend': 'web'}");
+	const json_t *next = json_object_get(explained, "next");
+
+	return strcmp(what, "ack") == 0 ? text_at(next, "ack")
+					: text_at(json_object_get(next, what), "reason");
+}
+
+/* 3. explain knows what Sluice began: connections, which a SYN must not disturb unless they are
+ * over, and cookies, while one can be out. */
+static void
+test_explain_begun(void **state)
+{
+	static const char *const modes[] = {"monitor", "off"};
+	static const char *const passes[] = {"monitor_syn_queued", "pass_off"};
+	struct desk desk = desk_open();
+	struct backend_shared *shared = &desk.world->shared[0];
+
+	(void)state;
+	desk_rows[0][0] = desk_row(1, "established");
+	desk_row_counts[0] = 1;
+	assert_string_equal(next_of(&desk, "syn"), "syn_cookie_sent");
+	for (unsigned i = 0; i < ARRAY_COUNT(modes); i++) {
+		set_mode(&desk, modes[i]);
+		desk_row_counts[0] = 1;
+		desk_rows[0][0].state = "established";
+		assert_string_equal(next_of(&desk, "syn"), "syn_cookie_sent");
+		desk_rows[0][0].state = "time-wait";
+		assert_string_equal(next_of(&desk, "syn"), passes[i]);
+		desk_row_counts[0] = 0;
+		shared->cookie_s = (uint32_t)(desk.world->now / TICKS_PER_S) - 2 * COOKIE_EPOCH_S;
+		assert_non_null(strstr(next_of(&desk, "ack"), "unless it carries a cookie"));
+		shared->cookie_s--;
+		assert_string_equal(next_of(&desk, "ack"), "passes unchanged");
+	}
+	registry_find(desk.env.registry, "web")->use = SLOT_DRAINING;
+	assert_true(has_line(json_object_get(desk_result(&desk, "{'command': 'explain', "
+								"'client': '10.1.0.1:40000', "
+								"'backend': '10.0.0.2:80'}"),
+					     "lines"),
+			"draining: connections may finish, new ones pass."));
+	desk_close(&desk);
+}
+
+/* 4. doctor is calm, and says who is not protected and what protection would have done since. */
 static void
 test_doctor(void **state)
 {
@@ -164,7 +211,7 @@ note(void *context, const struct event *event)
 	event_write(event, log->last);
 }
 
-/* 4. The log tells each change of mode once; what it tells of a monitored backend says so. */
+/* 5. The log tells each change of mode once; what it tells of a monitored backend says so. */
 static void
 test_log(void **state)
 {
@@ -212,7 +259,7 @@ second(struct desk *desk, struct incidents *incidents)
 	incidents_sample(incidents, desk->env.history, desk->env.registry, desk->world->now);
 }
 
-/* 5. A change of mode ends what is told, by the mode that it began in; nothing of it is told
+/* 6. A change of mode ends what is told, by the mode that it began in; nothing of it is told
  * later. */
 static void
 test_log_ends(void **state)
@@ -262,6 +309,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(test_set),
 			cmocka_unit_test(test_explain),
+			cmocka_unit_test(test_explain_begun),
 			cmocka_unit_test(test_doctor),
 			cmocka_unit_test(test_log),
 			cmocka_unit_test(test_log_ends),
