@@ -3,6 +3,7 @@
 booted between a lab's client and server."""
 
 import json
+import pathlib
 import re
 import shutil
 import socket
@@ -62,8 +63,13 @@ def proofs(machine):
     ("ack_connecting", "ack_queued", "ack_connecting_held", "ack_queued_held"))
 
 
+def huge_pages():
+  return int(pathlib.Path("/proc/sys/vm/nr_hugepages").read_text())
+
+
 def install(lab, root, debs, machine):
   """From the packages, which the first two commands make elsewhere, to a protected server."""
+  reserved = huge_pages()
   blocks = guide.blocks(INSTALL)
   commands = guide.steps(*blocks[0])
   expect_equal([step.command.split()[0] for step in commands], ["apt", "config/packaging/build", "apt"],
@@ -88,6 +94,7 @@ def install(lab, root, debs, machine):
     old.goes_on()
   expect_equal(found, [(False, False), (True, False), (True, True), (True, True)],
     "whether clients were counted as proved, and were, after each block of commands")
+  expect(huge_pages() >= reserved, f"{reserved} huge pages were reserved, now {huge_pages()}")
 
 
 def upgrade(lab, machine):
