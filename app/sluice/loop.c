@@ -14,7 +14,6 @@
 #include <rte_rcu_qsbr.h>
 
 #include "mbuf_pkt.h"
-#include "net/pkt_read.h"
 #include "partial.h"
 
 #define TICK_BUDGET 64
@@ -179,7 +178,7 @@ burst_steer(struct loop *loop)
 	struct burst *burst = &loop->burst;
 	unsigned kept = 0;
 
-	pkt_read(sluice_reader(loop->worker, burst->from), burst->pkts, burst->count, burst->from);
+	sluice_read(loop->worker, burst);
 	for (unsigned i = 0; i < burst->count; i++) {
 		struct pkt *pkt = &burst->pkts[i];
 		unsigned owner = loop->index;
@@ -197,6 +196,8 @@ burst_steer(struct loop *loop)
 			rte_pktmbuf_free(pkt->owner);
 		}
 	}
+	if (kept != burst->count)
+		sluice_read_others(loop->worker);
 	burst->count = kept;
 }
 

@@ -33,14 +33,6 @@ struct task_list {
 	struct flow_query queries[BURST_MAX]; /* the same packets, of those that are looked up */
 };
 
-/* What pkt_read() found alike, bit i for the burst's i-th packet: each group of READ_TOGETHER by
- * itself. Without a bit nothing is known. */
-struct alike {
-	uint32_t syns;
-	uint32_t acks;
-};
-static_assert(BURST_MAX <= 32, "a bit for each");
-
 /* Packets that are read together while the headers of as many more are loaded. */
 #define READ_TOGETHER PKT_READ_LANES
 #define READ_TOGETHER_LEAST 4 /* fewer are read as quickly one by one */
@@ -319,24 +311,15 @@ stage_many_backends(const struct worker *w, const struct burst *burst)
 	}
 }
 
-enum kernel
-sluice_reader(const struct worker *w, enum side from)
-{
-	return w->reading[from] == READING_TOGETHER ? w->env.kernel : KERNEL_SCALAR;
-}
-
-/* Reads the whole burst, before any of it is judged; but what was steered has been read. */
 static struct alike
-stage_read(struct worker *w, struct burst *burst)
+read_together(const struct worker *w, struct burst *burst)
 {
+	const enum kernel kernel =
+			w->reading[burst->from] == READING_TOGETHER ? w->env.kernel : KERNEL_SCALAR;
 	struct alike alike = {0};
-	const enum kernel kernel = sluice_reader(w, burst->from);
-	const unsigned unread =
-			burst->count > 0 && burst->pkts[0].kind == PKT_UNPARSED ? burst->count : 0;
 
-	if (unread > 0)
-		prefetch_packets(burst, 0);
-	for (unsigned first = 0; first < unread; first += READ_TOGETHER) {
+	prefetch_packets(burst, 0);
+	for (unsigned first = 0; first < burst->count; first += READ_TOGETHER) {
 		prefetch_packets(burst, first + READ_TOGETHER);
 		const struct pkt_alike group = pkt_read(
 				kernel, &burst->pkts[first], read_count(burst, first), burst->from);
@@ -344,6 +327,36 @@ stage_read(struct worker *w, struct burst *burst)
 		alike.syns |= (uint32_t)group.syns << first;
 		alike.acks |= (uint32_t)group.acks << first;
 	}
+	return alike;
+}
+
+void
+sluice_read(struct worker *w, struct burst *burst)
+{
+	w->alike = (struct alike){0};
+	if (w->reading[burst->from] == READING_SEGMENTS)
+		pkt_read_segments(w->env.kernel, burst->pkts, burst->count, burst->from);
+	else
+		w->alike = read_together(w, burst);
+}
+
+void
+sluice_read_others(struct worker *w)
+{
+	w->alike = (struct alike){0};
+}
+
+/* Reads the whole burst, before any of it is judged, unless that has been done. */
+static struct alike
+stage_read(struct worker *w, struct burst *burst)
+{
+	struct alike alike = {0};
+
+	if (burst->count > 0 && burst->pkts[0].kind == PKT_UNPARSED)
+		alike = read_together(w, burst);
+	else
+		alike = w->alike;
+	w->alike = (struct alike){0};
 	if (UNLIKELY(snapshot_is_large(w->snapshot)))
 		stage_many_backends(w, burst);
 	return alike;

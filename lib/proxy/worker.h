@@ -95,9 +95,12 @@ struct worker *sluice_worker_init(
  */
 void sluice_burst(struct worker *w, struct burst *burst, ticks_t now);
 
-/** With what the side's next burst had best be read by pkt_read(), where that is done before
- * sluice_burst(), as steering needs it. */
-enum kernel sluice_reader(const struct worker *w, enum side from);
+/** Reads a burst's packets before the sluice_burst() that takes it, which must come next; for a
+ * caller that has to know their tuples, as steering does. None may have been read before. */
+void sluice_read(struct worker *w, struct burst *burst);
+
+/** To be called when packets of a burst that was read are taken out of it, or exchanged. */
+void sluice_read_others(struct worker *w);
 
 /** Runs due timers, at most budget of them. Returns how many ran; budget means: more may be due. */
 unsigned sluice_tick(struct worker *w, ticks_t now, unsigned budget);

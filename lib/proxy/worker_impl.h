@@ -43,6 +43,14 @@ enum reading {
 	READING_SEGMENTS, /**< of connections: pkt_read_segments() */
 };
 
+/** What pkt_read() found alike, bit i for the burst's i-th packet: each group of PKT_READ_LANES by
+ * itself. Without a bit nothing is known. */
+struct alike {
+	uint32_t syns;
+	uint32_t acks;
+};
+static_assert(BURST_MAX <= 32, "a bit for each");
+
 struct worker {
 	/* Fixed at init. */
 	struct sluice_env env;
@@ -59,6 +67,7 @@ struct worker {
 	bool denies;	  /**< the snapshot of that generation has lists */
 	bool screens;	  /**< it has lists or a limit */
 	uint8_t reading[SIDE_COUNT]; /**< enum reading: what the side's latest burst was worth */
+	struct alike alike;	     /**< of a burst that sluice_read() has read; else zero */
 	const uint8_t *loaded[SIDE_COUNT]; /**< first frame of those that it had loaded ahead */
 	const struct burst_ahead *ahead, *ahead_end; /**< the next burst's frames still to load */
 

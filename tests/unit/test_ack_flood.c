@@ -199,6 +199,9 @@ run(enum world_mode mode, uint8_t stray)
 		for (unsigned i = 0; i < count; i++)
 			packets[i] = one_of(&t, crowd);
 		invite(&t, guest, packets, count);
+		/* With several workers a burst is read for steering, which may take some out. */
+		t.bursts->reads_first = draw(&t) & 1;
+		t.bursts->takes_out = t.bursts->reads_first && draw(&t) & 1;
 		send(&t, packets, count);
 	}
 	counters_are_equal(&t);

@@ -111,7 +111,7 @@ world_publish(struct world *w)
 struct world *
 world_new(const struct world_options *options)
 {
-	struct world *w = calloc(1, sizeof(*w));
+	struct world *w = aligned_alloc(_Alignof(struct world), sizeof(*w));
 	struct sluice_limits limits = {
 			.connections = options->connections ? options->connections : 64,
 			.backends = ARRAY_COUNT(w->own_shared),
@@ -128,6 +128,7 @@ world_new(const struct world_options *options)
 	};
 
 	assert_non_null(w);
+	memset(w, 0, sizeof(*w));
 	limits.connections_ip6 = options->no_ip6 ? 0 : limits.connections;
 	w->memory = aligned_alloc(CACHE_LINE_SIZE, cache_align(sluice_worker_memsize(&limits)));
 	assert_non_null(w->memory);
@@ -210,6 +211,10 @@ burst_run(struct world *w, enum side from, unsigned count, struct outcome *outco
 	w->lent += (int)count;
 	w->burst.from = from;
 	w->burst.count = count;
+	if (w->reads_first)
+		sluice_read(w->worker, &w->burst);
+	if (w->takes_out)
+		sluice_read_others(w->worker);
 	sluice_burst(w->worker, &w->burst, w->now);
 	w->sent += count;
 	for (unsigned i = 0; i < count; i++)

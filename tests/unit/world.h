@@ -107,6 +107,8 @@ struct world {
 	void *memory;
 	uint8_t *lent_frame;
 	struct burst burst;
+	bool reads_first; /**< as steering does */
+	bool takes_out;	  /**< and then as if it had taken some out */
 };
 
 /*
