@@ -115,7 +115,7 @@ check_group(const struct jar *jar, const struct pkt *const *acks, unsigned count
 	uint32_t valid = 0;
 
 	for (unsigned i = 0; i < GROUP; i++)
-		pkts[i] = (struct pkt *)(uintptr_t)acks[i < count ? i : 0];
+		pkts[i] = (struct pkt *)acks[i < count ? i : 0];
 	acks_read(&lanes, &shown, pkts);
 	which &= (__mmask16)~isns_find(&lanes, &shown);
 	ip4 = which & _mm512_cmpeq_epi32_mask(lanes.family, all(FAMILY_IP4));
