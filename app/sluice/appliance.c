@@ -90,10 +90,11 @@ control_down(struct appliance *a)
 static bool
 memory_up(struct appliance *a)
 {
-	/* Twice, so that a reload finds room for the next ones beside them. */
-	const size_t lists = 2 * lists_memsize(a->config->sources.list);
+	const size_t lists = lists_memsize(a->config->sources.list);
+	const size_t memory = mbufs_memsize(a->config, a->ports) + lists;
 
-	a->eal_is_up = eal_start(a->config, a->ports, mbufs_memsize(a->config, a->ports) + lists);
+	/* Once more, so that a reload finds room for the next ones beside them. */
+	a->eal_is_up = eal_start(a->config, a->ports, memory, lists);
 	if (a->eal_is_up)
 		telemetry_register();
 	return a->eal_is_up && mbufs_init(&a->mbufs, a->config, a->ports);

@@ -20,7 +20,7 @@
 #include "say.h"
 
 #define ARGUMENTS_MAX 128
-/* Rings, driver state and EAL's own structures, beside the mbufs. */
+/* Rings, driver state and EAL's own structures, beside the mbufs and lists. */
 #define MEMORY_EXTRA ((size_t)96 << 20)
 
 struct arguments {
@@ -176,16 +176,17 @@ memory_suffices(const struct config *config, size_t memory)
 }
 
 bool
-eal_start(const struct config *config, const struct port ports[SIDE_COUNT], size_t mbufs_size)
+eal_start(const struct config *config, const struct port ports[SIDE_COUNT], size_t size,
+		size_t spare)
 {
-	const size_t memory = mbufs_size + MEMORY_EXTRA;
+	const size_t memory = size + MEMORY_EXTRA;
 	struct arguments arguments = {0};
 	char *strings[ARGUMENTS_MAX + 1];
 	bool started;
 
 	if (!memory_suffices(config, memory))
 		return false;
-	arguments_build(&arguments, config, ports, memory);
+	arguments_build(&arguments, config, ports, memory + spare);
 	/* EAL moves the strings about; arguments.strings remembers which are to be freed. */
 	memcpy(strings, arguments.strings, sizeof(strings));
 	rte_openlog_stream(stderr);

@@ -6,6 +6,7 @@
 #include <rte_ether.h>
 #include <rte_mbuf.h>
 
+#include "lists.h"
 #include "machine_impl.h"
 #include "port_kernel.h"
 
@@ -13,7 +14,7 @@
 #define MBUFS_DEFAULT 65536
 /* Of a packet buffer beside its room: header, and share of the pool. */
 #define MBUF_OVERHEAD 320
-/* As in eal.c, for what is no packet buffer. */
+/* As in eal.c, for what is neither packet buffers nor lists. */
 #define MEMORY_EXTRA ((long)96 << 20)
 #define PAGE_USUAL ((long)2 << 20)
 
@@ -52,9 +53,11 @@ mbuf_bytes(const struct machine *machine)
 static long
 bytes_needed(const struct machine *machine)
 {
-	const long mbufs = machine->config != NULL ? machine->config->mbufs : MBUFS_DEFAULT;
+	const struct config *config = machine->config;
+	const long mbufs = config != NULL ? config->mbufs : MBUFS_DEFAULT;
+	const long lists = config != NULL ? (long)lists_memsize(config->sources.list) : 0;
 
-	return mbufs * mbuf_bytes(machine) + MEMORY_EXTRA;
+	return mbufs * mbuf_bytes(machine) + lists + MEMORY_EXTRA;
 }
 
 static bool

@@ -138,6 +138,12 @@ class Probe(unittest.TestCase):
       self.expect(self.machine.probe(*self.config(client=client)), "ok",
         f"about {megabytes} MB are needed")
 
+  def test_memory_grows_with_lists(self):
+    """Once: what a reload would need beside them may not keep a start from going on."""
+    self.machine.write("deny.txt", "192.0.2.0/24\n2001:db8::/32\n")
+    found = self.machine.probe(*self.config(sources={"deny_file": str(self.machine.root / "deny.txt")}))
+    self.expect(found, "ok", "about 336 MB are needed")
+
   def test_iommu(self):
     (self.machine.root / "sys/kernel/iommu_groups/7").rmdir()
     found = self.machine.probe(*self.config())
