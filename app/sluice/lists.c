@@ -28,6 +28,9 @@
 #define FIB_TABLES_1B 127
 #define FIB_TABLES_2B 32767
 
+/* Of rte_lpm6, which has 21 bits for a table's number; one more is asked for than are used. */
+#define LPM_TABLES_MAX ((uint32_t)1 << 21)
+
 /* What a family's tables have to hold. */
 struct need {
 	uint32_t prefixes;
@@ -162,10 +165,16 @@ fib_memsize(const struct need *need)
 	return (entries << fib_width(need)) + 2 * (size_t)need->prefixes * RIB_NODE_BYTES + 2 * MB;
 }
 
+static uint32_t
+lpm_tables(const struct need *need)
+{
+	return need->tables + 1; /* 0 is refused */
+}
+
 static size_t
 lpm_memsize(const struct need *need)
 {
-	const size_t entries = FIRST_TABLE_ENTRIES + TABLE_ENTRIES * ((size_t)need->tables + 1);
+	const size_t entries = FIRST_TABLE_ENTRIES + TABLE_ENTRIES * lpm_tables(need);
 
 	return entries * sizeof(uint32_t) + (size_t)need->prefixes * RULE_BYTES + 2 * MB;
 }
@@ -213,7 +222,7 @@ lpm_create(const struct tables *tables, const struct need *need, const char *fam
 {
 	const struct rte_lpm6_config config = {
 			.max_rules = need->prefixes,
-			.number_tbl8s = need->tables + 1, /* 0 is refused */
+			.number_tbl8s = lpm_tables(need),
 	};
 	char name[NAME_BYTES];
 
@@ -381,7 +390,12 @@ lists_make(const struct prefix_list *list, char *message, size_t size)
 		return NULL;
 	}
 	tables->lists = (struct source_lists){.find = lists_find, .end = lists_end, .holders = 1};
-	if (!create(tables, &survey))
+	if (lpm_tables(&survey.ip6) > LPM_TABLES_MAX)
+		snprintf(message, size,
+				"too many scattered IPv6 prefixes: they take %u tables of 256 "
+				"entries, and there may be %u",
+				survey.ip6.tables, LPM_TABLES_MAX - 1);
+	else if (!create(tables, &survey))
 		snprintf(message, size,
 				"no memory for %u prefixes: their tables take about %zu MB of huge "
 				"pages (of what \"-m\" in \"eal\" gives, without huge pages)",

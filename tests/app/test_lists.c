@@ -306,7 +306,36 @@ test_no_memory(void **state)
 	prefix_list_free(large);
 }
 
-/* 7. The last one that holds them ends them. */
+/* 7. More tables than rte_lpm6 can number are refused as such, whatever memory there is. */
+static void
+test_too_scattered(void **state)
+{
+	/* Each has its own, one for every byte behind the first three. */
+	const unsigned hosts = (1u << 21) / 13 + 1;
+	struct prefix_list *list = prefix_list_new();
+	const size_t before = heap_used();
+	char message[256];
+
+	(void)state;
+	for (unsigned i = 0; i < hosts; i++)
+		add(list, ip6((UINT64_C(0x200000) + i) << 40, 1), FAMILY_IP6, 128, SOURCE_DENIED);
+	sort(list);
+	assert_null(lists_make(list, message, sizeof(message)));
+	assert_non_null(strstr(message, "too many scattered IPv6 prefixes"));
+	prefix_list_free(list);
+
+	/* As many as there may be lack only the memory. */
+	list = prefix_list_new();
+	for (unsigned i = 0; i < hosts - 1; i++)
+		add(list, ip6((UINT64_C(0x200000) + i) << 40, 1), FAMILY_IP6, 128, SOURCE_DENIED);
+	sort(list);
+	assert_null(lists_make(list, message, sizeof(message)));
+	assert_non_null(strstr(message, "no memory for "));
+	assert_int_equal(heap_used(), before);
+	prefix_list_free(list);
+}
+
+/* 8. The last one that holds them ends them. */
 static void
 test_holders(void **state)
 {
@@ -354,6 +383,7 @@ main(void)
 			cmocka_unit_test(test_widths),
 			cmocka_unit_test(test_covered),
 			cmocka_unit_test(test_no_memory),
+			cmocka_unit_test(test_too_scattered),
 			cmocka_unit_test(test_holders),
 	};
 
