@@ -8,6 +8,7 @@
 #include "control/file_read.h"
 
 static_assert(PREFIX_FILE_BYTES_MAX >> 20 == 64, "64 MiB is what the message says");
+static_assert(PREFIX_LIST_MAX == 1000000, "what the message says");
 
 /* One file on its way into the list. */
 struct reading {
@@ -56,7 +57,8 @@ is_mapped(const struct prefix *prefix)
 	       memcmp(prefix->address.bytes, begin, sizeof(begin)) == 0;
 }
 
-static void
+/* False when there is no room for one more prefix: that is told, and nothing else is read. */
+static bool
 read_line(struct reading *reading, const char *text, size_t length)
 {
 	struct prefix prefix = {.line = reading->line, .verdict = (uint8_t)reading->verdict};
@@ -71,16 +73,23 @@ read_line(struct reading *reading, const char *text, size_t length)
 	while (end > begin && is_blank(text[end - 1]))
 		end--;
 	if (begin == end)
-		return;
+		return true;
 	problem = config_prefix_text(
 			text + begin, end - begin, 0, &prefix.address, &family, &prefix.length);
 	prefix.family = (uint8_t)family;
 	if (problem == NULL && is_mapped(&prefix))
 		problem = "IPv4-mapped prefix; write the IPv4 prefix itself";
-	if (problem != NULL)
+	if (problem != NULL) {
 		refuse(reading, problem, text + begin, end - begin);
-	else
-		prefix_list_add(reading->list, &prefix);
+		return true;
+	}
+	if (reading->list->count == PREFIX_LIST_MAX) {
+		config_report_line(reading->report, reading->name, reading->line,
+				"more than 1000000 prefixes in all lists");
+		return false;
+	}
+	prefix_list_add(reading->list, &prefix);
+	return true;
 }
 
 void
@@ -89,19 +98,14 @@ prefix_text_read(struct config_report *report, struct prefix_list *list, const c
 {
 	struct reading reading = {.report = report, .list = list, .name = name, .verdict = verdict};
 
-	static_assert(PREFIX_LIST_MAX == 1000000, "what the message says");
 	while (length > 0) {
 		const char *end = memchr(text, '\n', length);
 		const size_t own = end != NULL ? (size_t)(end - text) : length;
 		const size_t whole = end != NULL ? own + 1 : own;
 
 		reading.line++;
-		if (list->count == PREFIX_LIST_MAX) {
-			config_report_line(report, name, reading.line,
-					"more than 1000000 prefixes in all lists");
+		if (!read_line(&reading, text, own))
 			break;
-		}
-		read_line(&reading, text, own);
 		text += whole;
 		length -= whole;
 	}

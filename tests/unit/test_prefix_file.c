@@ -352,26 +352,32 @@ test_files(void **state)
 	free(path);
 }
 
-/* 7. As many prefixes as there may be, and one more. */
+/* 7. As many prefixes as there may be, then lines without one, and one more. */
 static void
 test_too_many(void **state)
 {
 	struct config_report report = {.name = "sluice.json"};
 	struct prefix_list *list = prefix_list_new();
 	const size_t line = strlen("10.000.000.000\n");
-	char *text = malloc((PREFIX_LIST_MAX + 1) * line + 1), *end = text;
+	static const char none[] = "# nobody\n\n  ; yet",
+			  more[] = "\n# one\n11.0.0.0/8\n12.0.0.0/8\n";
+	char *text = malloc(PREFIX_LIST_MAX * line + 1), *end = text;
 	struct config_errors errors;
 
 	(void)state;
 	assert_non_null(text);
-	for (unsigned i = 0; i <= PREFIX_LIST_MAX; i++)
+	for (unsigned i = 0; i < PREFIX_LIST_MAX; i++)
 		end += sprintf(end, "10.%u.%u.%u\n", i >> 16, i >> 8 & 255, i & 255);
 	prefix_text_read(&report, list, "deny.txt", text, (size_t)(end - text), SOURCE_DENIED);
 	assert_int_equal(list->count, PREFIX_LIST_MAX);
+	prefix_text_read(&report, list, "allow.txt", none, strlen(none), SOURCE_ALLOWED);
+	assert_int_equal(report.count, 0);
+	prefix_text_read(&report, list, "allow.txt", more, strlen(more), SOURCE_ALLOWED);
+	assert_int_equal(list->count, PREFIX_LIST_MAX);
 	config_report_finish(&report, &errors);
 	assert_int_equal(errors.count, 1);
-	assert_string_equal(errors.lines[0],
-			"deny.txt:1000001: more than 1000000 prefixes in all lists");
+	assert_string_equal(
+			errors.lines[0], "allow.txt:3: more than 1000000 prefixes in all lists");
 	config_errors_free(&errors);
 	prefix_list_free(list);
 	free(text);
