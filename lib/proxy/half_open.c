@@ -5,7 +5,7 @@
  *	        │  │ ├─ ACK, ring full ──► stays, marked; or reset (tcp_abort_on_overflow)
  *	        │  │ ├─ RST in sequence ─► gone
  *	 timer ─┘  │ ├─ oldest of a full table ─► gone, its cookie lives on
- *	 SYN-ACK   │ └─ last repetition unanswered ─► gone
+ *	 SYN-ACK   │ └─ last repetition unanswered, or denied by then ─► gone
  *	 again ────┘
  *
  * An entry belongs to a backend of the snapshot: the control thread keeps a backend published as
@@ -17,6 +17,7 @@
 #include "net/syn_ack.h"
 #include "proxy/early.h"
 #include "proxy/egress.h"
+#include "proxy/screen.h"
 #include "proxy/worker_impl.h"
 
 static uint32_t
@@ -270,6 +271,18 @@ half_open_is_over(const struct worker *w, const struct backend_config *config, u
 					  shared_read(&shared->young));
 }
 
+/* Who was denied meanwhile: nothing it sends would end the entry, not even a reset. */
+static bool
+entry_is_denied(const struct worker *w, uint32_t id, const struct backend_config *config)
+{
+	struct tuple tuple;
+
+	if (LIKELY(!w->denies))
+		return false;
+	tuple = flow_table_tuple(&w->syns.flows, id);
+	return screen_denies(w, config, &tuple);
+}
+
 /* Linux reqsk_timer_handler. */
 void
 half_open_expire(struct worker *w, uint32_t id)
@@ -280,7 +293,8 @@ half_open_expire(struct worker *w, uint32_t id)
 	bool is_flooded = egress_is_flooded(w, config);
 	bool is_doubted = egress_is_doubted(w, config, half_open_came(w->now, entry->repeats));
 
-	if (half_open_is_over(w, config, entry->repeats, entry->is_acked, is_flooded)) {
+	if (half_open_is_over(w, config, entry->repeats, entry->is_acked, is_flooded) ||
+			entry_is_denied(w, id, config)) {
 		worker_count(w, config->slot, COUNTER_SynQueueExpired, 1);
 		shared_uncount(w, entry, config);
 		syn_queue_remove_due(&w->syns, id);

@@ -56,7 +56,7 @@ ticks_t half_open_came(ticks_t now, unsigned repeats);
 bool half_open_is_over(const struct worker *w, const struct backend_config *config,
 		unsigned repeats, bool is_acked, bool is_flooded);
 
-/** An entry's timer fired: SYN-ACK again, or the client is given up. */
+/** An entry's timer fired: SYN-ACK again, or the client is given up, as who is denied by now. */
 void half_open_expire(struct worker *w, uint32_t id);
 
 #endif

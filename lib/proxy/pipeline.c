@@ -575,6 +575,9 @@ client_step(struct worker *w, const struct task *task)
 	if (pkt->conn == FLOW_NONE)
 		return client_unknown(w, task);
 	if (UNLIKELY(client_is_new(w, task, &proof))) {
+		/* Was left out before, for the old connection's sake, which goes on. */
+		if (screen_denies(w, task->config, &pkt->tuple))
+			return REASON_stray_denied;
 		conn_abandon(w, pkt->conn);
 		return handshake_admit(w, task, &proof);
 	}

@@ -51,9 +51,9 @@ turn_away(struct worker *w, struct pkt *pkt, enum reason reason)
 }
 
 static bool
-is_screened(const struct task *task)
+is_screened(const struct backend_config *config)
 {
-	return LIKELY(task->config->mode == MODE_PROTECT);
+	return LIKELY(config->mode == MODE_PROTECT);
 }
 
 /* Closes the gaps that those with a reason leave. */
@@ -79,7 +79,7 @@ limit_syns(struct worker *w, const struct source_rule *rule, const struct task *
 		if (verdicts[i] == SOURCE_UNLISTED)
 			places[i] = source_limit_place(&w->sources, rule, &tasks[i].pkt->tuple);
 	for (unsigned i = 0; i < count; i++)
-		if (verdicts[i] == SOURCE_UNLISTED && is_screened(&tasks[i]) &&
+		if (verdicts[i] == SOURCE_UNLISTED && is_screened(tasks[i].config) &&
 				!source_limit_take(rule, &places[i], w->now))
 			turn_away(w, tasks[i].pkt, REASON_syn_rate_limited);
 }
@@ -92,7 +92,7 @@ screen_syns(struct worker *w, struct task *tasks, unsigned count)
 
 	find_verdicts(policy->lists, tasks, count, verdicts);
 	for (unsigned i = 0; i < count; i++)
-		if (verdicts[i] == SOURCE_DENIED && is_screened(&tasks[i]))
+		if (verdicts[i] == SOURCE_DENIED && is_screened(tasks[i].config))
 			turn_away(w, tasks[i].pkt, REASON_syn_denied);
 	if (is_limited(w, &policy->rule))
 		limit_syns(w, &policy->rule, tasks, count, verdicts);
@@ -110,9 +110,21 @@ screen_strays(struct worker *w, struct task *tasks, unsigned count)
 	find_verdicts(lists, tasks, count, verdicts);
 	for (unsigned i = 0; i < count; i++)
 		if (verdicts[i] == SOURCE_DENIED && tasks[i].pkt->conn == FLOW_NONE &&
-				is_screened(&tasks[i]))
+				is_screened(tasks[i].config))
 			turn_away(w, tasks[i].pkt, REASON_stray_denied);
 	return keep_others(tasks, count);
+}
+
+bool
+screen_denies(const struct worker *w, const struct backend_config *config,
+		const struct tuple *tuple)
+{
+	const struct source_lists *lists = snapshot_sources(w->snapshot)->lists;
+	uint8_t verdict = SOURCE_UNLISTED;
+
+	if (UNLIKELY(lists != NULL) && is_screened(config))
+		lists->find(lists, &tuple, 1, &verdict);
+	return verdict == SOURCE_DENIED;
 }
 
 enum reason

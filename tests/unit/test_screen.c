@@ -220,7 +220,8 @@ test_connections_go_on(void **state)
 		p = flow_client(&f, PACKET_RST, f.client_isn + 11, 0);
 		assert_int_equal(send_client(w, &p), REASON_spliced_reset);
 
-		/* The list is taken away: all is as before, the half-open client too. */
+		/* The list is taken away: all is as before, the half-open client too, since its
+		 * SYN-ACK was not due meanwhile. */
 		screen_with(w, NULL, 0, 1);
 		p = flow_ack(&half);
 		assert_int_equal(world_send(w, SIDE_CLIENT, &p).reason, REASON_ack_connecting);
@@ -228,7 +229,82 @@ test_connections_go_on(void **state)
 	}
 }
 
-/* 4. The longest prefix decides; all denied but some is "only these". Allowed is still proved. */
+/* 4. A half-open client that is denied is given up when its SYN-ACK is due again, and not sent it:
+ * not even its reset would end that. Of a backend that is not protected any more it goes on. */
+static void
+test_half_open_is_given_up(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 6; i++) {
+		static const ticks_t due = TICKS_PER_S + TICKS_PER_S / 8;
+		static const struct {
+			const char *denied, *denied6;
+			bool is_monitored;
+			bool goes_on;
+		} cases[] = {
+				{"10.0.0.1", "fd00::1", false, false},
+				{"10.0.0.1", "fd00::1", true, true},
+				{"11.0.0.1", "fd01::1", false, true},
+		};
+		struct world *w = world_new(&(struct world_options){.mode = WORLD_MODE_1});
+		const bool is_ip6 = i % 2 == 1;
+		struct flow_script f = flow_script_default(is_ip6 ? 6 : 4, 40000);
+		struct naive naive = naive_make();
+		struct packet p;
+
+		flow_send_syn(w, &f);
+		naive_add(&naive, cases[i / 2].denied, 128, SOURCE_DENIED);
+		naive_add(&naive, cases[i / 2].denied6, 128, SOURCE_DENIED);
+		w->configs[is_ip6].mode = cases[i / 2].is_monitored ? MODE_MONITOR : MODE_PROTECT;
+		screen_with(w, &naive, 0, 1);
+		world_pass(w, due);
+		if (cases[i / 2].goes_on)
+			world_emitted(w, SIDE_CLIENT);
+		else
+			world_nothing_emitted(w);
+		assert_int_equal(w->shared[is_ip6].syn, cases[i / 2].goes_on);
+		assert_int_equal(world_counter(w, is_ip6, COUNTER_SynQueueExpired),
+				!cases[i / 2].goes_on);
+		p = flow_ack(&f);
+		assert_int_equal(world_send(w, SIDE_CLIENT, &p).reason,
+				cases[i / 2].goes_on ? REASON_ack_connecting : REASON_stray_denied);
+		world_free(w);
+	}
+}
+
+/* 5. Denied between its SYN's answer and its proof, a client gets no connection in place of the one
+ * that has the same ports; that one goes on. */
+static void
+test_no_other_in_its_place(void **state)
+{
+	(void)state;
+	for (unsigned ip_version = 4; ip_version <= 6; ip_version += 2) {
+		struct world *w = world_new(&(struct world_options){.mode = WORLD_MODE_2});
+		struct flow_script old = flow_script_default(ip_version, 40000), new = old;
+		struct naive naive = naive_make();
+		struct packet proof, data;
+
+		flow_establish(w, &old);
+		data = flow_client(&old, PACKET_ACK, old.client_isn + 1,
+				flow_to_client(&old, old.backend_isn + 1));
+		new.client_isn += 0x40000000;
+		flow_send_syn(w, &new);
+		proof = flow_ack(&new);
+		naive_add(&naive, "10.0.0.1", 128, SOURCE_DENIED);
+		naive_add(&naive, "fd00::1", 128, SOURCE_DENIED);
+		screen_with(w, &naive, 0, 1);
+		assert_int_equal(send_client(w, &proof), REASON_stray_denied);
+		assert_int_equal(send_client(w, &data), REASON_spliced);
+		assert_int_equal(world_connections(w), 1);
+
+		/* Not denied any more, it replaces the old one. */
+		screen_with(w, NULL, 0, 1);
+		assert_int_equal(world_send(w, SIDE_CLIENT, &proof).reason, REASON_ack_connecting);
+		world_free(w);
+	}
+}
+
+/* 6. The longest prefix decides; all denied but some is "only these". Allowed is still proved. */
 static void
 test_longest_decides(void **state)
 {
@@ -258,7 +334,7 @@ test_longest_decides(void **state)
 	world_free(w);
 }
 
-/* 5. The rate, per source and to the number; the allowed are not limited, the denied don't count,
+/* 7. The rate, per source and to the number; the allowed are not limited, the denied don't count,
  * and repeated SYNs do. Segments of connections are free. */
 static void
 test_rate(void **state)
@@ -303,7 +379,7 @@ test_rate(void **state)
 	world_free(w);
 }
 
-/* 6. A burst of everything at once: each packet gets what it would get alone, the others are served
+/* 8. A burst of everything at once: each packet gets what it would get alone, the others are served
  * in their order, and the sum of reasons holds. */
 static void
 test_mixed_burst(void **state)
@@ -344,7 +420,7 @@ test_mixed_burst(void **state)
 	world_free(w);
 }
 
-/* 7. A worker without memory for a limit has none; lists work all the same. */
+/* 9. A worker without memory for a limit has none; lists work all the same. */
 static void
 test_no_prefixes(void **state)
 {
@@ -361,7 +437,7 @@ test_no_prefixes(void **state)
 	world_free(w);
 }
 
-/* 8. A backend in monitor mode gets all of it, counted as if; one that is off doesn't ask. What
+/* 10. A backend in monitor mode gets all of it, counted as if; one that is off doesn't ask. What
  * Sluice began when it was protected goes on, for denied clients, too. */
 static void
 test_modes(void **state)
@@ -403,8 +479,8 @@ test_modes(void **state)
 	world_free(w);
 }
 
-/* 9. Whole bursts of one kind, as floods are made of, which the pipeline takes together: nothing of
- * them is looked at when they are denied, and others among them are. */
+/* 11. Whole bursts of one kind, as floods are made of, which the pipeline takes together: nothing
+ * of them is looked at when they are denied, and others among them are. */
 static void
 test_floods(void **state)
 {
@@ -458,6 +534,8 @@ main(void)
 			cmocka_unit_test(test_denied_gets_nothing),
 			cmocka_unit_test(test_denied_is_for_backends),
 			cmocka_unit_test(test_connections_go_on),
+			cmocka_unit_test(test_half_open_is_given_up),
+			cmocka_unit_test(test_no_other_in_its_place),
 			cmocka_unit_test(test_longest_decides),
 			cmocka_unit_test(test_rate),
 			cmocka_unit_test(test_mixed_burst),
