@@ -217,6 +217,19 @@ say_listed(struct inquiry *inquiry)
 			text, inquiry->prefix_file, inquiry->prefix->line);
 }
 
+/* Of a client that no list speaks about, to a backend that asks. */
+static void
+say_rate(struct inquiry *inquiry, const struct source_rates *rates)
+{
+	if (rates->syn_per_s == 0 || inquiry->prefix != NULL || inquiry->slot == NULL ||
+			inquiry->slot->config.mode == MODE_OFF || is_exempt(inquiry))
+		return;
+	say(inquiry, "At most %u SYNs per second of its network (/%u); above that they %s dropped.",
+			rates->syn_per_s,
+			inquiry->tuple.family == FAMILY_IP4 ? rates->prefix : rates->prefix6,
+			is_protected(inquiry) ? "are" : "would be");
+}
+
 static void
 say_half_open(struct inquiry *inquiry)
 {
@@ -231,9 +244,12 @@ say_half_open(struct inquiry *inquiry)
 	else
 		say(inquiry,
 				"It is half open (syn-recv): its SYN was answered %.1f s ago, its "
-				"ACK has not come. The SYN-ACK was repeated %u times; next in %.1f "
+				"ACK has not come. The SYN-ACK was repeated %u times; %s in %.1f "
 				"s.",
-				(double)row->age_ms / 1e3, row->repeats, (double)row->due_ms / 1e3);
+				(double)row->age_ms / 1e3, row->repeats,
+				is_protected(inquiry) && is_denied(inquiry) ? "it is given up"
+									    : "next",
+				(double)row->due_ms / 1e3);
 }
 
 static void
@@ -511,6 +527,7 @@ command_explain(struct request *request)
 	inquiry.lines = json_array();
 	say_state(&inquiry);
 	say_listed(&inquiry);
+	say_rate(&inquiry, &request->env->registry->config->sources.rates);
 	last = say_last(&inquiry);
 	next = say_next(request, &inquiry);
 	row = inquiry.has_row ? row_json(request, &inquiry.row, inquiry.worker) : json_null();

@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -253,6 +254,17 @@ test_explain_edges(void **state)
 	desk_close(&desk);
 }
 
+/* True when explain tells so of a client and the backend web. */
+static bool
+explain_says(struct desk *desk, const char *client, const char *text)
+{
+	char ask[256];
+
+	snprintf(ask, sizeof(ask), "{'command': 'explain', 'client': '%s:40000', 'backend': 'web'}",
+			client);
+	return has_line(json_object_get(desk_result(desk, ask), "lines"), text);
+}
+
 /* The prefixes of both lists, as text, in place of what files would say. */
 static void
 configure_lists(struct desk *desk, const char *deny, const char *allow)
@@ -306,7 +318,9 @@ test_lists(void **state)
 	assert_string_equal(text_at(json_object_get(next, "syn"), "reason"), "syn_denied");
 	assert_non_null(strstr(text_at(next, "ack"), "belongs to the connection"));
 	desk_rows[1][0] = desk_row(1, "syn-recv");
-	next = json_object_get(desk_result(&desk, ask_web), "next");
+	told = desk_result(&desk, ask_web);
+	next = json_object_get(told, "next");
+	assert_true(has_line(json_object_get(told, "lines"), "it is given up in"));
 	assert_string_equal(text_at(json_object_get(next, "syn"), "reason"), "syn_denied");
 	assert_string_equal(text_at(next, "ack"), "dropped: its address is denied");
 	desk_row_counts[1] = 0;
@@ -324,6 +338,30 @@ test_lists(void **state)
 	desk_close(&desk);
 }
 
+/* 7. explain tells the rate of those that pay it, whatever else is said of them. */
+static void
+test_rate(void **state)
+{
+	struct desk desk = desk_open();
+	struct config_sources *sources = &desk.env.registry->config->sources;
+	struct backend_config *web = &registry_find(desk.env.registry, "web")->config;
+
+	(void)state;
+	configure_lists(&desk, "10.3.0.0/16\n", "10.2.0.0/16\n");
+	assert_false(explain_says(&desk, "10.1.0.1", "SYNs per second"));
+	sources->rates = (struct source_rates){100, 200, 24, 56};
+	assert_true(explain_says(&desk, "10.1.0.1",
+			"At most 100 SYNs per second of its network (/24); above that they are "
+			"dropped."));
+	assert_false(explain_says(&desk, "10.2.0.1", "SYNs per second"));
+	assert_false(explain_says(&desk, "10.3.0.1", "SYNs per second"));
+	web->mode = MODE_MONITOR;
+	assert_true(explain_says(&desk, "10.1.0.1", "they would be dropped."));
+	web->mode = MODE_OFF;
+	assert_false(explain_says(&desk, "10.1.0.1", "SYNs per second"));
+	desk_close(&desk);
+}
+
 int
 main(void)
 {
@@ -334,6 +372,7 @@ main(void)
 			cmocka_unit_test(test_explain),
 			cmocka_unit_test(test_explain_edges),
 			cmocka_unit_test(test_lists),
+			cmocka_unit_test(test_rate),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
