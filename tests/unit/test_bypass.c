@@ -13,14 +13,6 @@
 
 static const enum backend_mode open_modes[] = {MODE_MONITOR, MODE_OFF};
 
-static void
-set_mode(struct world *w, enum backend_mode mode)
-{
-	for (unsigned slot = 0; slot < WORLD_BACKENDS; slot++)
-		w->configs[slot].mode = (uint8_t)mode;
-	world_publish(w);
-}
-
 static struct world *
 world_in(enum backend_mode mode)
 {
@@ -154,7 +146,7 @@ test_connections_go_on(void **state)
 		flow_establish(w, &f);
 		/* The queues there are full, which is nothing to its client. */
 		w->configs[0].backlog = w->configs[1].backlog = 1;
-		set_mode(w, open_modes[i / 2]);
+		world_set_mode(w, open_modes[i / 2]);
 		w->shared[0].accept += 9;
 		w->shared[1].accept += 9;
 		send_data(w, &f);
@@ -184,7 +176,7 @@ test_answered_are_let_in(void **state)
 		struct packet p;
 
 		flow_send_syn(w, &f);
-		set_mode(w, open_modes[i / 4]);
+		world_set_mode(w, open_modes[i / 4]);
 		w->shared[slot].accept += 9;
 		if (i & 1) {
 			p = flow_syn(&f);
@@ -220,7 +212,7 @@ test_proof_in_a_burst(void **state)
 		struct outcome out[4];
 
 		flow_send_syn(w, &f);
-		set_mode(w, open_modes[i / 2]);
+		world_set_mode(w, open_modes[i / 2]);
 		packets[0] = flow_syn(&other);
 		packets[1] = flow_ack(&f);
 		packets[2] = flow_ack(&f);
@@ -249,7 +241,7 @@ test_data_before_proof(void **state)
 		struct packet p;
 
 		flow_send_syn(w, &f);
-		set_mode(w, open_modes[m]);
+		world_set_mode(w, open_modes[m]);
 		p = flow_client(&f, PACKET_ACK, f.client_isn + 1000, f.iss + 1);
 		assert_int_equal(world_send(w, SIDE_CLIENT, &p).verdict, VERDICT_DROP);
 		p = flow_ack(&f);
@@ -271,7 +263,7 @@ test_cookies_end(void **state)
 		struct packet p;
 
 		flow_send_syn(w, &f);
-		set_mode(w, open_modes[i / 2]);
+		world_set_mode(w, open_modes[i / 2]);
 		if (i & 1) {
 			world_pass(w, 129 * TICKS_PER_S);
 		} else {
@@ -296,7 +288,7 @@ test_other_syn(void **state)
 		struct packet syn = flow_syn(&f), p;
 
 		flow_send_syn(w, &f);
-		set_mode(w, open_modes[m]);
+		world_set_mode(w, open_modes[m]);
 		syn.seq += 1000;
 		passes(w, SIDE_CLIENT, &syn);
 		world_pass(w, 3 * TICKS_PER_S);
@@ -318,7 +310,7 @@ test_resets(void **state)
 		struct packet p;
 
 		flow_send_syn(w, &f);
-		set_mode(w, open_modes[m]);
+		world_set_mode(w, open_modes[m]);
 		p = flow_client(&f, PACKET_RST, f.client_isn + 2, 0);
 		passes(w, SIDE_CLIENT, &p);
 		assert_int_equal(w->shared[0].syn, 1);
@@ -348,7 +340,7 @@ test_switched_on(void **state)
 		p = flow_ack(&f);
 		passes(w, SIDE_CLIENT, &p);
 		w->configs[0].stray = STRAY_PASS;
-		set_mode(w, MODE_PROTECT);
+		world_set_mode(w, MODE_PROTECT);
 		p = flow_backend(&f, PACKET_ACK, f.backend_isn + 1, f.client_isn + 1);
 		assert_int_equal(sends(w, SIDE_BACKEND, &p), REASON_stray_passed);
 		w->configs[0].stray = STRAY_DROP;
@@ -357,7 +349,7 @@ test_switched_on(void **state)
 		g.client_port = 40001;
 		flow_establish(w, &g);
 		/* And off again: it goes on, too. */
-		set_mode(w, open_modes[m]);
+		world_set_mode(w, open_modes[m]);
 		p = flow_backend(&f, PACKET_ACK, f.backend_isn + 1, f.client_isn + 2);
 		assert_int_equal(sends(w, SIDE_BACKEND, &p), REASON_spliced);
 		world_free(w);
@@ -396,7 +388,7 @@ test_icmp_error(void **state)
 		assert_int_equal(passes_frame(w, SIDE_CLIENT, frame, length),
 				open_modes[m] == MODE_OFF ? REASON_pass_off
 							  : REASON_monitor_passed);
-		set_mode(w, MODE_PROTECT);
+		world_set_mode(w, MODE_PROTECT);
 		assert_int_equal(world_send_frame(w, SIDE_CLIENT, frame, length).reason,
 				REASON_icmp_unknown);
 		world_free(w);
@@ -451,7 +443,7 @@ test_draining(void **state)
 
 		flow_establish(w, &f);
 		w->configs[0].is_draining = true;
-		set_mode(w, open_modes[m]);
+		world_set_mode(w, open_modes[m]);
 		g.client_port = 40001;
 		p = flow_syn(&g);
 		assert_int_equal(sends(w, SIDE_CLIENT, &p),
@@ -474,7 +466,7 @@ test_probes(void **state)
 		struct world *w = probe_world_new(0, &probe);
 		struct packet syn, p;
 
-		set_mode(w, open_modes[m]);
+		world_set_mode(w, open_modes[m]);
 		world_pass(w, 50 * TICKS_PER_MS);
 		if (open_modes[m] == MODE_OFF) {
 			world_nothing_emitted(w);
@@ -508,7 +500,7 @@ test_syn_again_after_switch(void **state)
 		struct packet p = flow_syn(&f);
 
 		flow_send_syn(w, &f);
-		set_mode(w, open_modes[i / 2]);
+		world_set_mode(w, open_modes[i / 2]);
 		passes(w, SIDE_CLIENT, &p);
 		p = flow_synack(&f);
 		if (i & 1)
@@ -533,10 +525,10 @@ test_passing_is_forgotten(void **state)
 		struct packet p = flow_backend(&f, PACKET_ACK, 1, 1);
 
 		passes(w, SIDE_BACKEND, &p);
-		set_mode(w, MODE_PROTECT);
+		world_set_mode(w, MODE_PROTECT);
 		world_pass(w, TICKS_PER_S);
 		flow_send_syn(w, &f);
-		set_mode(w, open_modes[m]);
+		world_set_mode(w, open_modes[m]);
 		p = flow_ack(&f);
 		assert_int_equal(sends(w, SIDE_CLIENT, &p), REASON_ack_connecting);
 		world_free(w);

@@ -29,14 +29,6 @@ assert_gauges(const struct world *w, struct gauges expected)
 	assert_int_equal(w->shared[0].accept, expected.accept);
 }
 
-static void
-set_mode(struct world *w, enum backend_mode mode)
-{
-	for (unsigned slot = 0; slot < WORLD_BACKENDS; slot++)
-		w->configs[slot].mode = (uint8_t)mode;
-	world_publish(w);
-}
-
 static struct world *
 monitor_new(struct world_options options)
 {
@@ -471,7 +463,7 @@ test_no_memory(void **state)
 		assert_int_equal(send_ack(w, &f), REASON_monitor_passed);
 		assert_gauges(w, (struct gauges){0, 0, 0});
 		assert_counter(w, COUNTER_SyncookiesSent, mode == WORLD_MODE_2);
-		set_mode(w, MODE_PROTECT);
+		world_set_mode(w, MODE_PROTECT);
 		flow_establish(w, &f);
 		world_free(w);
 	}
@@ -514,10 +506,10 @@ test_given_back(void **state)
 		assert_gauges(w, (struct gauges){3, 3, 2});
 		switch (i) {
 		case 0:
-			set_mode(w, MODE_PROTECT);
+			world_set_mode(w, MODE_PROTECT);
 			break;
 		case 1:
-			set_mode(w, MODE_OFF);
+			world_set_mode(w, MODE_OFF);
 			break;
 		case 2:
 			w->configs[0].is_draining = true;
@@ -570,7 +562,7 @@ test_profile(void **state)
 	f.backend_sack = f.backend_timestamp = false;
 	send_syn(w, &f);
 	send_synack(w, &f);
-	set_mode(w, MODE_PROTECT);
+	world_set_mode(w, MODE_PROTECT);
 	synack = flow_send_syn(w, &g);
 	assert_int_equal(packet_mss(&synack), 1234);
 	assert_null(packet_find_option(&synack, PACKET_OPTION_SACK_PERMITTED));
@@ -745,7 +737,7 @@ test_forgotten_in_steps(void **state)
 	(void)state;
 	world_flood(w, 0, 1000);
 	assert_int_equal(w->shared[0].syn, 1000);
-	set_mode(w, MODE_PROTECT);
+	world_set_mode(w, MODE_PROTECT);
 	do {
 		const uint32_t before = w->shared[0].syn;
 

@@ -108,6 +108,14 @@ world_publish(struct world *w)
 	free(before);
 }
 
+void
+world_set_mode(struct world *w, enum backend_mode mode)
+{
+	for (unsigned slot = 0; slot < WORLD_BACKENDS; slot++)
+		w->configs[slot].mode = (uint8_t)mode;
+	world_publish(w);
+}
+
 struct world *
 world_new(const struct world_options *options)
 {

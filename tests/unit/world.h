@@ -121,6 +121,9 @@ void world_free(struct world *w);
 /** Publishes configs and cookies as they stand now. */
 void world_publish(struct world *w);
 
+/** Publishes all backends in that mode. */
+void world_set_mode(struct world *w, enum backend_mode mode);
+
 /** Puts a frame through a burst of one. */
 struct outcome world_send_frame(
 		struct world *w, enum side from, const uint8_t *frame, size_t length);
