@@ -23,13 +23,7 @@ acks_read(struct lanes *lanes, struct shown *shown, struct pkt *const *pkts)
 	read_block(pkts, BLOCK_OPTIONS, words);
 	shown->tsval = words[1];
 	shown->timestamps = _mm512_test_epi32_mask(words[3], all(1 << 24));
-	read_block(pkts, BLOCK_CLIENT, words);
-	lanes->client = words[3];
-	read_block(pkts, BLOCK_ENDS, words);
-	lanes->backend = words[0];
-	lanes->ports = words[1];
-	lanes->vlan = words[2];
-	lanes->family = words[3];
+	read_ends(lanes, pkts);
 }
 static_assert(offsetof(struct pkt, ack) == BLOCK_NUMBERS + 4 &&
 				offsetof(struct tcp_opt, tsecr) == 4,

@@ -124,6 +124,21 @@ read_block(struct pkt *const *pkts, size_t at, __m512i words[4])
 	transpose(rows, words);
 }
 
+/* Who speaks with whom. */
+static TARGET_INLINE void
+read_ends(struct lanes *lanes, struct pkt *const *pkts)
+{
+	__m512i words[4];
+
+	read_block(pkts, BLOCK_CLIENT, words);
+	lanes->client = words[3];
+	read_block(pkts, BLOCK_ENDS, words);
+	lanes->backend = words[0];
+	lanes->ports = words[1];
+	lanes->vlan = words[2];
+	lanes->family = words[3];
+}
+
 static TARGET_INLINE void
 lanes_read(struct lanes *lanes, struct pkt *const *pkts, const struct syn_terms *terms)
 {
@@ -138,13 +153,7 @@ lanes_read(struct lanes *lanes, struct pkt *const *pkts, const struct syn_terms 
 	lanes->flags = words[2];
 	read_block(pkts, BLOCK_REST, words);
 	lanes->l3 = words[0];
-	read_block(pkts, BLOCK_CLIENT, words);
-	lanes->client = words[3];
-	read_block(pkts, BLOCK_ENDS, words);
-	lanes->backend = words[0];
-	lanes->ports = words[1];
-	lanes->vlan = words[2];
-	lanes->family = words[3];
+	read_ends(lanes, pkts);
 	read_block(pkts, BLOCK_OPTIONS, words);
 	lanes->tsval = words[0];
 	lanes->mss = words[2];
