@@ -18,7 +18,10 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "live.h"
 #include "sender.h"
+
+#define RATE_DEFAULT 100000
 
 #define TCP_OPTIONS_MAX 20
 #define FRAME_MAX                                                                                  \
@@ -37,7 +40,8 @@ struct order {
 	uint8_t flags;
 	uint16_t port;
 	uint64_t count;
-	uint64_t rate; /**< packets per second */
+	uint64_t rate;	  /**< packets per second */
+	const char *live; /**< the program for live_flood(), or NULL */
 	uint64_t seed;
 };
 
@@ -62,12 +66,15 @@ static const struct {
 static const char usage[] =
 		"usage: flood --interface NAME --destination-mac MAC --to ADDRESS --count N\n"
 		"             [--type syn|ack|syn-ack|rst|fin] [--port N] [--rate PACKETS_PER_S]\n"
-		"             [--timestamps] [--bare] [--one-network] [--seed N]\n"
+		"             [--timestamps] [--bare] [--one-network] [--seed N] [--live OBJECT]\n"
 		"Sends N TCP packets from random sources, or fewer when told to end (SIGTERM); "
 		"says how many.\n"
 		"  --timestamps  with a timestamp option of random values (SYNs have one anyway)\n"
 		"  --bare        SYNs without any option\n"
-		"  --one-network  from 198.18.7.0/24 or 2001:2::/48 alone\n";
+		"  --one-network  from 198.18.7.0/24 or 2001:2::/48 alone\n"
+		"  --live OBJECT  IPv4 SYNs with options, as fast as this CPU can make them, "
+		"without\n"
+		"                 a socket; OBJECT is flood.bpf.o\n";
 
 static uint8_t
 kind_parse(const char *text)
@@ -125,6 +132,9 @@ option_apply(struct order *order, int option, const char *value)
 	case 'o':
 		order->one_network = true;
 		break;
+	case 'l':
+		order->live = value;
+		break;
 	default:
 		fputs(usage, stderr);
 		exit(2);
@@ -146,9 +156,10 @@ order_parse(int argc, char **argv)
 			{"timestamps", no_argument, NULL, 'T'},
 			{"bare", no_argument, NULL, 'b'},
 			{"one-network", no_argument, NULL, 'o'},
+			{"live", required_argument, NULL, 'l'},
 			{NULL, 0, NULL, 0},
 	};
-	struct order order = {.flags = TH_SYN, .port = 80, .rate = 100000};
+	struct order order = {.flags = TH_SYN, .port = 80};
 	bool has_address = false, has_mac = false;
 	int option;
 
@@ -163,6 +174,11 @@ order_parse(int argc, char **argv)
 		sender_refuse("unexpected argument", argv[optind], usage);
 	if (order.interface == NULL || !has_address || !has_mac || order.count == 0)
 		sender_refuse("missing", "--interface, --destination-mac, --to or --count", usage);
+	if (order.live != NULL && (order.ip6 || order.flags != TH_SYN || order.bare ||
+						  order.one_network || order.rate != 0))
+		sender_refuse("only IPv4 SYNs with options, at no rate", "--live", usage);
+	if (order.rate == 0)
+		order.rate = RATE_DEFAULT;
 	return order;
 }
 
@@ -316,6 +332,19 @@ flood(int fd, const struct order *order, const struct ether_addr *source_mac)
 	return sent;
 }
 
+/* The same by an XDP program. */
+static uint64_t
+flood_live(const struct order *order, const struct ether_addr *source_mac)
+{
+	uint64_t random = order->seed;
+	struct frame frame;
+
+	frame_init(&frame, order, source_mac);
+	frame_draw(&frame, order, &random);
+	_Static_assert(FRAME_MAX >= LIVE_FRAME_LENGTH, "a frame has room for a SYN");
+	return live_flood(order->live, order->interface, frame.bytes, order->count);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -324,7 +353,8 @@ main(int argc, char **argv)
 	int fd = sender_open(order.interface, 0, &source_mac);
 	sender_stop_block();
 	uint64_t start_ns = sender_clock_ns();
-	uint64_t sent = flood(fd, &order, &source_mac);
+	uint64_t sent = order.live != NULL ? flood_live(&order, &source_mac)
+					   : flood(fd, &order, &source_mac);
 
 	printf("sent %" PRIu64 " in %.3f s\n", sent,
 			(double)(sender_clock_ns() - start_ns) / (double)NS_PER_S);

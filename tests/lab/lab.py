@@ -31,6 +31,7 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("SLUICE_BUILD_DIR", REPOSITORY / "build"))
 SLUICE = BUILD / "app" / "sluice"
 FLOOD = BUILD / "tests" / "lab" / "flood"
+FLOOD_OBJECT = BUILD / "tests" / "lab" / "flood.bpf.o"
 VIRTIO_PEER = BUILD / "tests" / "lab" / "virtio_peer"
 VLAN_OBJECT = BUILD / "tests" / "lab" / "vlan.bpf.o"
 
