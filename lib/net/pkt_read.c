@@ -66,18 +66,26 @@ pkt_read(enum kernel kernel, struct pkt *pkts, unsigned count, enum side from)
 	return first;
 }
 
-void
+uint32_t
 pkt_read_segments(enum kernel kernel, struct pkt *pkts, unsigned count, enum side from)
 {
+	const uint32_t all = (uint32_t)((UINT64_C(1) << count) - 1);
+	uint32_t alike = 0;
+
+	ENSURE(count <= PKT_SEGMENTS_MAX);
 #if defined(__x86_64__)
 	if (kernel == KERNEL_AVX512)
-		pkt_read_segments_avx512(pkts, count, from);
+		alike = pkt_read_segments_avx512(pkts, count, from);
 #else
 	(void)kernel;
 #endif
-	for (unsigned i = 0; i < count; i++)
-		if (UNLIKELY(pkts[i].kind == PKT_UNPARSED))
-			pkt_parse(&pkts[i], from);
+	for (uint32_t left = all & ~alike; left != 0; left &= left - 1) {
+		struct pkt *pkt = &pkts[__builtin_ctz(left)];
+
+		if (pkt->kind == PKT_UNPARSED)
+			pkt_parse(pkt, from);
+	}
+	return alike;
 }
 
 /* The running TCP sum, completed. */

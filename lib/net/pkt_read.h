@@ -28,9 +28,16 @@ static_assert(PKT_READ_LANES <= 16, "a bit for each");
  * counts for nothing. Says what the first PKT_READ_LANES of them have in common. */
 struct pkt_alike pkt_read(enum kernel kernel, struct pkt *pkts, unsigned count, enum side from);
 
-/** pkt_parse() for each of count packets, as pkt_read(), where most are segments of connections:
- * one after the other, with their payload's sum. What is sound all over is then known to be. */
-void pkt_read_segments(enum kernel kernel, struct pkt *pkts, unsigned count, enum side from);
+/** At most so many packets are read as segments at a time. */
+#define PKT_SEGMENTS_MAX 32
+
+/**
+ * pkt_parse() for each of count packets, as pkt_read(), where most are segments of connections: one
+ * after the other, with their payload's sum. What is sound all over is then known to be. Bit i of
+ * what it returns for pkts[i]: PKT_TCP, PKT_SOUND, with neither SYN nor RST, and for the same
+ * backend address and port as the first such; never more than that, but maybe less.
+ */
+uint32_t pkt_read_segments(enum kernel kernel, struct pkt *pkts, unsigned count, enum side from);
 
 /** pkt_check() for what pkt_read() has not found all right. */
 enum reason pkt_check_rest(enum kernel kernel, struct pkt *pkt);
@@ -49,7 +56,7 @@ struct pkt_alike pkt_read_avx512(struct pkt *pkts, enum side from);
 
 /** The variant, for pkt_read_segments(): fills those of count packets that are PKT_UNPARSED, of the
  * most common shape and sound, and leaves the others alone. */
-void pkt_read_segments_avx512(struct pkt *pkts, unsigned count, enum side from);
+uint32_t pkt_read_segments_avx512(struct pkt *pkts, unsigned count, enum side from);
 
 /** Where the sum that pkt_read() has begun ends: bytes behind l3_offset. Shorter packets' is whole.
  */

@@ -28,7 +28,7 @@
 /* Packets of one burst that wait for the same stage. */
 struct task_list {
 	unsigned count;
-	unsigned acks; /* those of them that pkt_read() found to be ACKs */
+	unsigned acks; /* those of them that pkt_read() found to be clients' ACKs */
 	struct task tasks[BURST_MAX];
 	struct flow_query queries[BURST_MAX]; /* the same packets, of those that are looked up */
 };
@@ -265,8 +265,10 @@ stage_judge_group(struct worker *w, struct burst *burst, unsigned first, const s
 	uint32_t are_syns = alike->syns >> first & GROUP_ALL;
 	uint32_t are_acks = alike->acks >> first & GROUP_ALL;
 
-	if ((are_syns | are_acks) & 1)
-		config = alike_config(w, &burst->pkts[first], last);
+	if ((are_syns | are_acks) != 0)
+		config = alike_config(w,
+				&burst->pkts[first + (unsigned)__builtin_ctz(are_syns | are_acks)],
+				last);
 	if (config == NULL)
 		are_syns = are_acks = 0;
 	for (unsigned i = first, row; i < end; i += row, are_syns >>= row, are_acks >>= row) {
@@ -279,7 +281,7 @@ stage_judge_group(struct worker *w, struct burst *burst, unsigned first, const s
 		} else if (LIKELY(are_acks & 1)) {
 			row = (unsigned)__builtin_ctz(~are_acks);
 			sound_add(w, pkts, row, config, &judged->sound);
-			judged->sound.acks += row;
+			judged->sound.acks += burst->from == SIDE_CLIENT ? row : 0;
 		} else {
 			judge_one(w, pkts, burst->from, last, judged);
 		}
@@ -335,7 +337,8 @@ sluice_read(struct worker *w, struct burst *burst)
 {
 	w->alike = (struct alike){0};
 	if (w->reading[burst->from] == READING_SEGMENTS)
-		pkt_read_segments(w->env.kernel, burst->pkts, burst->count, burst->from);
+		w->alike.acks = pkt_read_segments(
+				w->env.kernel, burst->pkts, burst->count, burst->from);
 	else
 		w->alike = read_together(w, burst);
 }
@@ -395,7 +398,12 @@ static void
 stage_judge_segments(struct worker *w, struct burst *burst, bool is_loaded, struct judged *judged)
 {
 	const struct backend_config *last = NULL;
+	struct alike alike = {0};
 	unsigned count;
+
+	if (burst->count > 0 && burst->pkts[0].kind != PKT_UNPARSED)
+		alike = w->alike;
+	w->alike = (struct alike){0};
 
 	for (unsigned i = 0; !is_loaded && i < burst->count && i < SEGMENTS_READ; i++)
 		prefetch_packet(&burst->pkts[i]);
@@ -403,10 +411,12 @@ stage_judge_segments(struct worker *w, struct burst *burst, bool is_loaded, stru
 		count = burst->count - first < SEGMENTS_READ ? burst->count - first : SEGMENTS_READ;
 		for (unsigned i = first + count; !is_loaded && i < burst->count; i++)
 			prefetch_packet(&burst->pkts[i]);
-		pkt_read_segments(w->env.kernel, &burst->pkts[first], count, burst->from);
+		alike.acks |= pkt_read_segments(w->env.kernel, &burst->pkts[first], count,
+					      burst->from)
+			      << first;
 	}
-	for (unsigned i = 0; i < burst->count; i++)
-		judge_one(w, &burst->pkts[i], burst->from, &last, judged);
+	for (unsigned first = 0; first < burst->count; first += READ_TOGETHER)
+		stage_judge_group(w, burst, first, &alike, &last, judged);
 }
 
 /* The next burst's frames: whole segments are loaded while those of this burst are translated, the

@@ -43,11 +43,11 @@ enum reading {
 	READING_SEGMENTS, /**< of connections: pkt_read_segments() */
 };
 
-/** What pkt_read() found alike, bit i for the burst's i-th packet: each group of PKT_READ_LANES by
- * itself. Without a bit nothing is known. */
+/** What pkt_read() or pkt_read_segments() found alike, bit i for the burst's i-th packet: each
+ * group of PKT_READ_LANES by itself. Without a bit nothing is known. */
 struct alike {
 	uint32_t syns;
-	uint32_t acks;
+	uint32_t acks; /**< or segments */
 };
 static_assert(BURST_MAX <= 32, "a bit for each");
 

@@ -219,8 +219,36 @@ assert_same(const struct pkt *a, const struct pkt *b)
 
 /* What a run went through, so that it can't go by without. */
 static struct {
-	unsigned sound, begun, syns, acks, refused[REASON_COUNT];
+	unsigned sound, begun, syns, acks, segments, refused[REASON_COUNT];
 } seen;
+
+/* One of several packets that are for the same backend as the first of them. */
+static void
+check_common(const struct pkt *pkt, const struct pkt *first, struct pkt twin, enum side from)
+{
+	assert_int_equal(pkt->checked, PKT_SOUND);
+	pkt_parse(&twin, from);
+	assert_int_equal(twin.kind, PKT_TCP);
+	assert_int_equal(pkt_check_tcp(&twin), REASON_NONE);
+	assert_true(!(twin.flags & PACKET_RST));
+	assert_memory_equal(&twin.tuple.backend, &first->tuple.backend, sizeof(twin.tuple.backend));
+	assert_int_equal(twin.tuple.backend_port, first->tuple.backend_port);
+}
+
+/* The same of pkt_read_segments(). */
+static void
+check_segments(uint32_t segments, const struct pkt *pkts, const struct pkt *twins, unsigned count,
+		enum side from)
+{
+	assert_true(count == PKT_SEGMENTS_MAX || segments >> count == 0);
+	for (unsigned i = 0; i < count; i++) {
+		if (!(segments >> i & 1))
+			continue;
+		check_common(&pkts[i], &pkts[__builtin_ctz(segments)], twins[i], from);
+		assert_true(!(pkts[i].flags & PACKET_SYN));
+		seen.segments++;
+	}
+}
 
 /* What a burst has in common is true of each, as the twins have it. */
 static void
@@ -229,21 +257,13 @@ check_alike(struct pkt_alike alike, const struct pkt *pkts, const struct pkt *tw
 {
 	for (unsigned i = 0; i < PKT_READ_LANES; i++) {
 		const bool is_syn = alike.syns >> i & 1, is_ack = alike.acks >> i & 1;
-		struct pkt twin = twins[i];
 
 		if (!is_syn && !is_ack)
 			continue;
 		assert_true(i < count && from == SIDE_CLIENT && !(is_syn && is_ack));
-		assert_int_equal(pkts[i].checked, PKT_SOUND);
-		pkt_parse(&twin, from);
-		assert_int_equal(twin.kind, PKT_TCP);
-		assert_int_equal(pkt_check_tcp(&twin), REASON_NONE);
-		assert_int_equal(twin.flags & (PACKET_SYN | PACKET_ACK),
+		check_common(&pkts[i], &pkts[0], twins[i], from);
+		assert_int_equal(pkts[i].flags & (PACKET_SYN | PACKET_ACK),
 				is_syn ? PACKET_SYN : PACKET_ACK);
-		assert_true(!(twin.flags & PACKET_RST));
-		assert_memory_equal(&twin.tuple.backend, &pkts[0].tuple.backend,
-				sizeof(twin.tuple.backend));
-		assert_int_equal(twin.tuple.backend_port, pkts[0].tuple.backend_port);
 		seen.syns += is_syn;
 		seen.acks += is_ack;
 	}
@@ -293,7 +313,8 @@ check_burst(enum kernel kernel, uint64_t *random)
 		alike = pkt_read(kernel, pkts, count, from);
 		check_alike(alike, pkts, twins, count, from);
 	} else {
-		pkt_read_segments(kernel, pkts, count, from);
+		check_segments(pkt_read_segments(kernel, pkts, count, from), pkts, twins, count,
+				from);
 	}
 	for (unsigned i = 0; i < count; i++)
 		check_twins(kernel, &pkts[i], &twins[i], from);
@@ -315,9 +336,11 @@ test_ten_million_twins(void **state)
 		assert_in_range(seen.begun, TWINS / 40, TWINS);
 		assert_in_range(seen.syns, TWINS / 8000, TWINS);
 		assert_in_range(seen.acks, TWINS / 8000, TWINS);
+		assert_in_range(seen.segments, TWINS / 8000, TWINS);
 	} else {
 		/* Nobody has looked, so nothing may count as found right. */
-		assert_int_equal(seen.sound + seen.begun + seen.syns + seen.acks, 0);
+		assert_int_equal(
+				seen.sound + seen.begun + seen.syns + seen.acks + seen.segments, 0);
 	}
 	for (unsigned i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
 		assert_in_range(seen.refused[wanted[i]], TWINS / 10000, TWINS);
@@ -386,7 +409,7 @@ test_alike(void **state)
 	for (unsigned n = 0; n < 2 * 2 * 15 * 4; n++) {
 		const unsigned ip6 = n & 1, odd = 1 + n / 4 % 15, how = n / 60;
 		const uint8_t flags = n & 2 ? PACKET_SYN : PACKET_ACK;
-		struct pkt pkts[PKT_READ_LANES];
+		struct pkt pkts[PKT_READ_LANES], again[PKT_READ_LANES];
 		struct pkt_alike alike;
 
 		for (unsigned i = 0; i < PKT_READ_LANES; i++) {
@@ -402,9 +425,14 @@ test_alike(void **state)
 					.tailroom = 64};
 			copies[i][i == odd && how == 3 ? 30 : ROOM_BYTES - 1] ^= 1;
 		}
+		memcpy(again, pkts, sizeof(again));
 		alike = pkt_read(KERNEL_AVX512, pkts, PKT_READ_LANES, SIDE_CLIENT);
 		assert_int_equal(n & 2 ? alike.syns : alike.acks, 0xffff & ~(1u << odd));
 		assert_int_equal(n & 2 ? alike.acks : alike.syns, 0);
+		/* Segments: of the common shape, and no SYNs. */
+		assert_int_equal(pkt_read_segments(
+						 KERNEL_AVX512, again, PKT_READ_LANES, SIDE_CLIENT),
+				n & 3 ? 0 : 0xffff & ~(1u << odd));
 	}
 }
 

@@ -233,18 +233,21 @@ static uint8_t *
 burst_place(struct world *w, unsigned i, size_t length)
 {
 	uint8_t *data = malloc(WORLD_FRAME_BYTES);
+	struct pkt *pkt = &w->burst.pkts[i];
 
 	assert_non_null(data);
-	w->burst.pkts[i] = (struct pkt){
-			.data = data,
-			.owner = data,
-			.len = (uint32_t)length,
-			.tailroom = (uint16_t)(WORLD_FRAME_BYTES - length),
-	};
+	/* All else is left over from the packet before, as in the appliance. */
+	pkt->data = pkt->owner = data;
+	pkt->len = (uint32_t)length;
+	pkt->rest = 0;
+	pkt->tailroom = (uint16_t)(WORLD_FRAME_BYTES - length);
+	pkt->csum = PKT_CSUM_UNKNOWN;
+	pkt->kind = PKT_UNPARSED;
+	pkt->reason = REASON_NONE;
 	if (w->head_length != 0 && length > w->head_length) {
-		w->burst.pkts[i].len = w->head_length;
-		w->burst.pkts[i].rest = (uint32_t)length - w->head_length;
-		w->burst.pkts[i].csum = PKT_CSUM_LATER;
+		pkt->len = w->head_length;
+		pkt->rest = (uint32_t)length - w->head_length;
+		pkt->csum = PKT_CSUM_LATER;
 	}
 	return data;
 }
