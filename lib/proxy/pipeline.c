@@ -145,6 +145,7 @@ struct judged {
 	struct task_list sound; /* looked up among the connections */
 	struct task_list syns;	/* clients', looked up among the half-open */
 	struct task_list open;	/* for backends that are not protected */
+	unsigned spliced;	/* of the sound ones, already; not on any other list */
 };
 
 static_assert(MODE_PROTECT == 0, "nothing special is 0");
@@ -404,7 +405,6 @@ stage_judge_segments(struct worker *w, struct burst *burst, bool is_loaded, stru
 	if (burst->count > 0 && burst->pkts[0].kind != PKT_UNPARSED)
 		alike = w->alike;
 	w->alike = (struct alike){0};
-
 	for (unsigned i = 0; !is_loaded && i < burst->count && i < SEGMENTS_READ; i++)
 		prefetch_packet(&burst->pkts[i]);
 	for (unsigned first = 0; first < burst->count; first += count) {
@@ -467,12 +467,31 @@ prefetch_step(const struct worker *w, const struct pkt *pkt)
 	}
 }
 
-/* Sorts what has been looked up: spliced, or a step of a handshake. */
-static void
-stage_classify(struct worker *w, const struct task_list *sound, struct task_list *spliced,
-		struct task_list *steps)
+/* Splices common segments from the first packet on while their look-up is but guessed: nearly all
+ * guesses are right, and the splice itself looks at the tuple beside everything else. Returns how
+ * many packets are done with. */
+static unsigned
+stage_guess(struct worker *w, const struct task_list *sound, enum side from)
 {
-	for (unsigned i = 0; i < sound->count; i++) {
+	unsigned count;
+
+	for (count = 0; count < sound->count; count++) {
+		struct pkt *pkt = sound->tasks[count].pkt;
+		const uint32_t guess = sound->queries[count].handle;
+
+		if (UNLIKELY(guess == FLOW_NONE) || UNLIKELY(pkt->kind != PKT_TCP))
+			break;
+		pkt->conn = guess;
+	}
+	return splice_guessed(w, sound->tasks, count, from);
+}
+
+/* Sorts what has been looked up, from first on: spliced, or a step of a handshake. */
+static void
+stage_classify(struct worker *w, const struct task_list *sound, unsigned first,
+		struct task_list *spliced, struct task_list *steps)
+{
+	for (unsigned i = first; i < sound->count; i++) {
 		struct pkt *pkt = sound->tasks[i].pkt;
 
 		pkt->conn = sound->queries[i].handle;
@@ -511,23 +530,29 @@ note_refused(struct worker *w, const struct task_list *sound)
 		recent_note(&w->recent, sound->queries[i].hash, REASON_ack_cookie_invalid, now);
 }
 
-/* Looks up, and sorts; but what a flood of forged ACKs is made of is refused on the spot, unsorted.
- * Returns how many of these there were. */
+/* Looks up, and sorts; but what a flood of forged ACKs is made of is refused on the spot, unsorted,
+ * and so are common segments spliced. Returns how many of the former there were. */
 static unsigned
-stage_sort(struct worker *w, struct task_list *sound, struct task_list *spliced,
+stage_sort(struct worker *w, struct judged *judged, enum side from, struct task_list *spliced,
 		struct task_list *steps)
 {
-	unsigned found;
+	struct task_list *sound = &judged->sound;
+	unsigned found = 0, done = 0;
 
 	if (sound->count == 0)
 		return 0;
-	found = flow_table_find_all(&w->flows, sound->queries, sound->count);
+	if (flow_table_guess_all(&w->flows, sound->queries, sound->count) > 0) {
+		done = stage_guess(w, sound, from);
+		found = done + flow_table_confirm_all(&w->flows, &sound->queries[done],
+					       sound->count - done);
+	}
+	judged->spliced = done;
 	if (found == 0 && sound->acks == sound->count && LIKELY(!w->denies) &&
 			ack_flood_refuse(w, sound->tasks, sound->count)) {
 		note_refused(w, sound);
 		return sound->count;
 	}
-	stage_classify(w, sound, spliced, steps);
+	stage_classify(w, sound, done, spliced, steps);
 	return 0;
 }
 
@@ -714,6 +739,7 @@ sluice_burst(struct worker *w, struct burst *burst, ticks_t now)
 	judged.sound.acks = 0;
 	judged.syns.count = 0;
 	judged.open.count = 0;
+	judged.spliced = 0;
 	spliced.count = 0;
 	steps.count = 0;
 	worker_enter(w, now);
@@ -727,8 +753,9 @@ sluice_burst(struct worker *w, struct burst *burst, ticks_t now)
 		stage_judge_each(w, burst, &judged);
 	if (UNLIKELY(judged.open.count > 0))
 		unproved = stage_open(w, &judged, burst->from);
-	unproved += stage_sort(w, &judged.sound, &spliced, &steps);
-	note_kind(w, burst, judged.syns.count + steps.count + unproved, spliced.count);
+	unproved += stage_sort(w, &judged, burst->from, &spliced, &steps);
+	note_kind(w, burst, judged.syns.count + steps.count + unproved,
+			judged.spliced + spliced.count);
 	if (UNLIKELY(w->screens) && burst->from == SIDE_CLIENT)
 		stage_screen(w, &steps, &judged.syns);
 	stage_splice(w, &spliced, burst->from, changes);

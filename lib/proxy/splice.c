@@ -12,20 +12,9 @@
 #include "proxy/connect.h"
 #include "proxy/ecn.h"
 #include "proxy/paws.h"
+#include "proxy/splice_impl.h"
 #include "proxy/strays.h"
 #include "proxy/worker_impl.h"
-
-/* How far back duplicates may lie at least (nf_conntrack_proto_tcp.c MAXACKWINCONST). */
-#define DUPLICATE_REACH 66000
-
-/* A probe of a zero window may carry one byte beyond it (RFC 9293 3.8.6.1). */
-#define PROBE_BYTES 1
-
-static inline uint8_t
-window_scale(const struct conn *conn, enum side from)
-{
-	return from == SIDE_CLIENT ? conn->scale_client : conn->scale_backend;
-}
 
 /* How far behind its RCV.NXT an end may still see duplicates: a window, as RFC 5961 5.2 has it. */
 static inline uint32_t
@@ -140,17 +129,6 @@ splice_reset(struct worker *w, uint32_t id, enum side from, uint32_t seq)
 									 : REASON_reset_outside;
 }
 
-/* The window in the scale its receiver applies; a wider one than fits is cut, never wrapped. */
-static inline uint16_t
-window_rescale(uint16_t window, uint8_t from_scale, uint8_t to_scale)
-{
-	uint32_t rescaled = ((uint32_t)window << from_scale) >> to_scale;
-
-	if (LIKELY(from_scale == to_scale))
-		return window;
-	return (uint16_t)(rescaled < UINT16_MAX ? rescaled : UINT16_MAX);
-}
-
 /* The translation of the numbers alone: nothing is stripped. */
 static inline struct rewrite
 splice_numbers(const struct conn *conn, const struct pkt *pkt, enum side from)
@@ -170,10 +148,8 @@ splice_numbers(const struct conn *conn, const struct pkt *pkt, enum side from)
 	};
 }
 
-/* Connections whose ends agreed on different things. Out of the way, so that what the others need
- * stays in registers. */
-#define FLAGS_UNEVEN (CONN_STRIP_TIMESTAMP | CONN_STRIP_SACK | CONN_ECN_ALONE)
-
+/* Of connections whose ends agreed on different things. Out of the way, so that what the others
+ * need stays in registers. */
 static __attribute__((noinline)) void
 rewrite_uneven(struct conn *conn, struct pkt *pkt, enum side from, bool is_inside)
 {
@@ -319,9 +295,31 @@ common_run(struct worker *w, const struct task *tasks, unsigned count, enum side
 	return i;
 }
 
-unsigned
-splice_common(struct worker *w, const struct task *tasks, unsigned count, enum side from)
+static unsigned
+common_plain(struct worker *w, const struct task *tasks, unsigned count, enum side from)
 {
 	return from == SIDE_CLIENT ? common_run(w, tasks, count, SIDE_CLIENT)
 				   : common_run(w, tasks, count, SIDE_BACKEND);
+}
+
+unsigned
+splice_common(struct worker *w, const struct task *tasks, unsigned count, enum side from)
+{
+	unsigned done;
+
+	if (w->env.kernel != KERNEL_AVX512)
+		return common_plain(w, tasks, count, from);
+	done = splice_common_avx512(w, tasks, count, from);
+	/* What that doesn't know goes one by one. */
+	while (done < count && common_plain(w, tasks + done, 1, from) == 1) {
+		done++;
+		done += splice_common_avx512(w, tasks + done, count - done, from);
+	}
+	return done;
+}
+
+unsigned
+splice_guessed(struct worker *w, const struct task *tasks, unsigned count, enum side from)
+{
+	return w->env.kernel == KERNEL_AVX512 ? splice_common_avx512(w, tasks, count, from) : 0;
 }

@@ -24,6 +24,10 @@ bool splice_owns(const struct conn *conn, const struct pkt *pkt);
  */
 unsigned splice_common(struct worker *w, const struct task *tasks, unsigned count, enum side from);
 
+/** The same where pkt->conn is a guess: a record that may be another tuple's. Of all whose guess is
+ * right it may take fewer, or none. */
+unsigned splice_guessed(struct worker *w, const struct task *tasks, unsigned count, enum side from);
+
 /** Takes a segment other than a client's SYN through a spliced connection. Returns the reason. */
 enum reason splice_segment(struct worker *w, uint32_t id, struct pkt *pkt, enum side from);
 

@@ -208,19 +208,18 @@ flow_table_find(const struct flow_table *table, uint32_t hash, const struct tupl
 	return handle;
 }
 
-#define GUESS_MAX 32
-
-/* Guesses by the tags alone, each in the first bucket; those that may be in their second one, which
- * is loaded meanwhile, once more when all others are under way. Returns how many have a guess. */
-static inline unsigned
-guess_all(const struct flow_table *table, struct flow_query *queries, unsigned count)
+/* By the tags alone, each in the first bucket; those that may be in their second one, which is
+ * loaded meanwhile, once more when all others are under way. */
+unsigned
+flow_table_guess_all(const struct flow_table *table, struct flow_query *queries, unsigned count)
 {
 	struct {
 		struct flow_query *query;
 		const struct flow_bucket *bucket;
-	} seconds[GUESS_MAX];
+	} seconds[FLOW_GUESS_MAX];
 	unsigned n = 0, guessed = 0;
 
+	ENSURE(count <= FLOW_GUESS_MAX);
 	for (unsigned i = 0; i < count; i++) {
 		struct flow_query *query = &queries[i];
 		const struct flow_bucket *bucket =
@@ -242,13 +241,11 @@ guess_all(const struct flow_table *table, struct flow_query *queries, unsigned c
 	return guessed;
 }
 
-static inline unsigned
-find_some(const struct flow_table *table, struct flow_query *queries, unsigned count)
+unsigned
+flow_table_confirm_all(const struct flow_table *table, struct flow_query *queries, unsigned count)
 {
 	unsigned found = 0;
 
-	if (guess_all(table, queries, count) == 0)
-		return 0;
 	for (unsigned i = 0; i < count; i++) {
 		struct flow_query *query = &queries[i];
 
@@ -261,13 +258,21 @@ find_some(const struct flow_table *table, struct flow_query *queries, unsigned c
 	return found;
 }
 
+static inline unsigned
+find_some(const struct flow_table *table, struct flow_query *queries, unsigned count)
+{
+	if (flow_table_guess_all(table, queries, count) == 0)
+		return 0;
+	return flow_table_confirm_all(table, queries, count);
+}
+
 unsigned
 flow_table_find_all(const struct flow_table *table, struct flow_query *queries, unsigned count)
 {
 	unsigned found = 0;
 
-	for (; count > GUESS_MAX; count -= GUESS_MAX, queries += GUESS_MAX)
-		found += find_some(table, queries, GUESS_MAX);
+	for (; count > FLOW_GUESS_MAX; count -= FLOW_GUESS_MAX, queries += FLOW_GUESS_MAX)
+		found += find_some(table, queries, FLOW_GUESS_MAX);
 	return found + find_some(table, queries, count);
 }
 

@@ -143,6 +143,19 @@ struct flow_query {
 unsigned flow_table_find_all(
 		const struct flow_table *table, struct flow_query *queries, unsigned count);
 
+/** At most so many look-ups are guessed together. */
+#define FLOW_GUESS_MAX 32
+
+/** The first half of flow_table_find_all(): answers each query by a record that is likely the
+ * tuple's, or FLOW_NONE where there is none for certain. Returns how many have a guess. count at
+ * most FLOW_GUESS_MAX. */
+unsigned flow_table_guess_all(
+		const struct flow_table *table, struct flow_query *queries, unsigned count);
+
+/** The second half: makes guesses certain. Returns how many found a record. */
+unsigned flow_table_confirm_all(
+		const struct flow_table *table, struct flow_query *queries, unsigned count);
+
 /** Takes a record for tuple, which must not be in the table. FLOW_NONE when there is no room. The
  * rest of the record is whatever it was. */
 uint32_t flow_table_insert(struct flow_table *table, uint32_t hash, const struct tuple *tuple);

@@ -111,29 +111,30 @@ compare(struct worker *w, const struct flow_script *f, uint32_t id)
 }
 
 /* 1. For connections of every kind: with and without timestamps, scales, SACK and ECN, IPv4 and
- * IPv6. Nearly all that is well inside is common. */
+ * IPv6, with each variant. Nearly all that is well inside is common. */
 static void
 test_agrees(void **state)
 {
 	(void)state;
-	for (unsigned i = 0; i < 32; i++) {
+	for (unsigned i = 0; i < 64; i++) {
 		struct world *world = world_new(&(struct world_options){0});
 		struct flow_script f = flow_script_default(i & 1 ? 6 : 4, 40000);
 		struct worker *w = world->worker;
 		unsigned taken = 0;
 
+		w->env.kernel = i & 32 ? KERNEL_SCALAR : kernel_best();
 		f.client_isn = (uint32_t)packet_random(&random_state);
 		f.client_timestamp = i & 2;
 		f.backend_timestamp = i & 4;
 		f.client_wscale = i & 8 ? 7 : -1;
 		f.backend_sack = i & 16;
 		flow_establish(world, &f);
-		for (unsigned round = 0; round < ROUNDS / 32; round++) {
+		for (unsigned round = 0; round < ROUNDS / 64; round++) {
 			/* Some in another timer step, few in another span. */
 			w->now += random_below(50) == 0 ? (ticks_t)1 << TIMER_STEP_SHIFT : 0;
 			taken += compare(w, &f, 0);
 		}
-		assert_in_range(taken, ROUNDS / 32 / 20, ROUNDS / 32 / 2);
+		assert_in_range(taken, ROUNDS / 64 / 20, ROUNDS / 64 / 2);
 		world_free(world);
 	}
 }
@@ -164,12 +165,101 @@ test_established_only(void **state)
 	world_free(world);
 }
 
+/* Client n's first bytes. */
+static struct packet
+first_data(const struct flow_script *f, unsigned n)
+{
+	struct packet p = flow_client(f, PACKET_ACK, f->client_isn + 1, f->iss + 1);
+
+	p.payload = (const uint8_t *)"sluice";
+	p.payload_length = 1 + n % 6;
+	return p;
+}
+
+/* 3. A row ends with the first segment that is not common, wherever that is, IPv6 between IPv4 or
+ * not. */
+static void
+test_rows(void **state)
+{
+	static uint8_t frames[BURST_MAX][FRAME_BYTES];
+	struct world *world = world_new(&(struct world_options){0});
+	struct flow_script f[BURST_MAX];
+	struct worker *w = world->worker;
+
+	(void)state;
+	for (unsigned i = 0; i < BURST_MAX; i++) {
+		f[i] = flow_script_default(i % 5 == 3 ? 6 : 4, (uint16_t)(40000 + i));
+		flow_establish(world, &f[i]);
+	}
+	for (unsigned odd = 0; odd <= BURST_MAX; odd++) {
+		struct pkt pkts[BURST_MAX];
+		struct task tasks[BURST_MAX];
+
+		for (unsigned i = 0; i < BURST_MAX; i++) {
+			struct packet p = first_data(&f[i], i);
+
+			p.flags |= i == odd ? PACKET_FIN : 0;
+			pkts[i] = parsed(frames[i], &p, SIDE_CLIENT, i);
+			pkts[i].reason = REASON_NONE;
+			tasks[i] = (struct task){.pkt = &pkts[i]};
+		}
+		assert_int_equal(splice_common(w, tasks, BURST_MAX, SIDE_CLIENT), odd);
+		for (unsigned i = 0; i < BURST_MAX; i++)
+			assert_int_equal(pkts[i].reason, i < odd ? REASON_spliced : REASON_NONE);
+	}
+	world_free(world);
+}
+
+/* 4. A guess that is wrong is seen, whatever the record is: another one's whose tuple differs in
+ * one place, or one that is free; nothing is touched then. */
+static void
+test_wrong_guess(void **state)
+{
+	struct world *world = world_new(&(struct world_options){0});
+	struct flow_script f = flow_script_default(4, 40000);
+	struct worker *w = world->worker;
+	struct packet p;
+
+	(void)state;
+	flow_establish(world, &f);
+	p = first_data(&f, 5);
+	for (unsigned how = 0; how < 6; how++) {
+		struct conn *conn = worker_conn(w, 0);
+		uint8_t frame[FRAME_BYTES], same[FRAME_BYTES];
+		struct pkt pkt = parsed(frame, &p, SIDE_CLIENT, 0);
+		const struct conn before = *conn;
+		struct conn other;
+
+		pkt.reason = REASON_NONE;
+		memcpy(same, frame, sizeof(same));
+		conn->flow.client ^= how == 0;
+		conn->flow.backend ^= how == 1 ? UINT32_C(1) << 31 : 0;
+		conn->flow.client_port ^= how == 2;
+		conn->flow.backend_port ^= how == 3 ? 0x8000 : 0;
+		conn->flow.vlan_family ^= how == 4 ? FLOW_IP6 : 0;
+		pkt.tuple.family = how == 5 ? FAMILY_IP6 : FAMILY_IP4;
+		other = *conn;
+		assert_int_equal(splice_guessed(w, &(struct task){.pkt = &pkt}, 1, SIDE_CLIENT), 0);
+		assert_memory_equal(conn, &other, sizeof(other));
+		assert_memory_equal(frame, same, pkt.len);
+		assert_int_equal(pkt.reason, REASON_NONE);
+		*conn = before;
+		pkt.tuple.family = FAMILY_IP4;
+		assert_int_equal(splice_guessed(w, &(struct task){.pkt = &pkt}, 1, SIDE_CLIENT),
+				w->env.kernel == KERNEL_AVX512);
+		*conn = before;
+	}
+	world_free(world);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(test_agrees),
 			cmocka_unit_test(test_established_only),
+			cmocka_unit_test(test_rows),
+			cmocka_unit_test(test_wrong_guess),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
