@@ -53,4 +53,12 @@ burst_prefetch_ahead(const uint8_t *data)
 	__builtin_prefetch(data + CACHE_LINE_SIZE, 1, 2);
 }
 
+/** The same for a segment of a connection, as burst_prefetch(). */
+static PREFETCHING void
+burst_prefetch_segment_ahead(const uint8_t *data, uint32_t len)
+{
+	burst_prefetch_ahead(data);
+	__builtin_prefetch(data + (len > 2 * CACHE_LINE_SIZE ? 2 * CACHE_LINE_SIZE : 0), 0, 2);
+}
+
 #endif

@@ -419,8 +419,8 @@ stage_judge_segments(struct worker *w, struct burst *burst, bool is_loaded, stru
 		stage_judge_group(w, burst, first, &alike, &last, judged);
 }
 
-/* The next burst's frames: whole segments are loaded while those of this burst are translated, the
- * headers of others at once into L2. */
+/* The next burst's frames are loaded into L2 at once; segments then from there while those of this
+ * burst are translated. */
 static bool
 stage_load_ahead(struct worker *w, struct burst *burst)
 {
@@ -431,6 +431,8 @@ stage_load_ahead(struct worker *w, struct burst *burst)
 	w->ahead = burst->ahead;
 	w->ahead_end = burst->ahead + burst->ahead_count;
 	burst->ahead_count = 0;
+	for (const struct burst_ahead *a = w->ahead; is_late && a < w->ahead_end; a++)
+		burst_prefetch_segment_ahead(a->data, a->len);
 	for (; !is_late && w->ahead < w->ahead_end; w->ahead++)
 		burst_prefetch_ahead(w->ahead->data);
 	return is_loaded;
