@@ -259,20 +259,26 @@ syn_admit(struct worker *w, struct syn_batch *batch, struct syn_offer *offer,
 	}
 }
 
-/* True when none of these has an entry; side by side, since each look may wait for memory. */
+/* True when none of these has an entry. */
 static bool
 none_is_queued(const struct worker *w, const struct task *syns, unsigned count)
 {
-	struct flow_query queries[BURST_MAX];
+	uint32_t hashes[BURST_MAX], suspects;
 
 	if (syn_queue_is_empty(&w->syns))
 		return true;
-	for (unsigned i = 0; i < count; i++) {
-		queries[i].tuple = &syns[i].pkt->tuple;
-		queries[i].hash = syns[i].pkt->hash;
+	for (unsigned i = 0; i < count; i++)
+		hashes[i] = syns[i].pkt->hash;
+	suspects = flow_table_suspects(&w->syns.flows, w->env.kernel, hashes, count);
+	for (; suspects != 0; suspects &= suspects - 1) {
+		const unsigned i = (unsigned)__builtin_ctz(suspects);
+
+		if (flow_table_find(&w->syns.flows, hashes[i], &syns[i].pkt->tuple) != FLOW_NONE)
+			return false;
 	}
-	return flow_table_find_all(&w->syns.flows, queries, count) == 0;
+	return true;
 }
+static_assert(BURST_MAX <= FLOW_SUSPECTS_MAX, "a burst's at once");
 
 /* As many from here on as get a cookie alone, since the rules have said so of one before them and
  * none of them is queued. */

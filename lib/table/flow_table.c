@@ -276,6 +276,35 @@ flow_table_find_all(const struct flow_table *table, struct flow_query *queries, 
 	return found + find_some(table, queries, count);
 }
 
+static uint32_t
+suspects_plain(const struct flow_table *table, const uint32_t *hashes, unsigned count)
+{
+	uint32_t suspects = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		const struct flow_bucket *bucket =
+				&table->buckets[flow_table_bucket(table, hashes[i])];
+
+		if (UNLIKELY((bucket_match(bucket, (uint16_t)hashes[i]) | bucket->displaced) != 0))
+			suspects |= UINT32_C(1) << i;
+	}
+	return suspects;
+}
+
+uint32_t
+flow_table_suspects(const struct flow_table *table, enum kernel kernel, const uint32_t *hashes,
+		unsigned count)
+{
+	ENSURE(count <= FLOW_SUSPECTS_MAX);
+#if defined(__x86_64__)
+	if (kernel == KERNEL_AVX512)
+		return flow_table_suspects_avx512(table, hashes, count);
+#else
+	(void)kernel;
+#endif
+	return suspects_plain(table, hashes, count);
+}
+
 /* The entry's index in the bucket that holds handle (FLOW_NONE: a free entry), or -1. */
 static int
 bucket_entry(const struct flow_bucket *bucket, uint32_t handle)

@@ -15,6 +15,7 @@
 #ifndef SLUICE_TABLE_FLOW_TABLE_H
 #define SLUICE_TABLE_FLOW_TABLE_H
 
+#include "base/kernel.h"
 #include "base/mix.h"
 #include "base/siphash.h"
 #include "net/tuple.h"
@@ -155,6 +156,18 @@ unsigned flow_table_guess_all(
 /** The second half: makes guesses certain. Returns how many found a record. */
 unsigned flow_table_confirm_all(
 		const struct flow_table *table, struct flow_query *queries, unsigned count);
+
+#define FLOW_SUSPECTS_MAX 32
+
+/** Which of count hashes, at most FLOW_SUSPECTS_MAX, may have a record, which flow_table_find()
+ * knows: bit i for hashes[i]; without it there is none. For floods, where hardly any has.
+ * flow_table_prefetch() should have been called for each. */
+uint32_t flow_table_suspects(const struct flow_table *table, enum kernel kernel,
+		const uint32_t *hashes, unsigned count);
+
+/** The variant, for flow_table_suspects(). */
+uint32_t flow_table_suspects_avx512(
+		const struct flow_table *table, const uint32_t *hashes, unsigned count);
 
 /** Takes a record for tuple, which must not be in the table. FLOW_NONE when there is no room. The
  * rest of the record is whatever it was. */

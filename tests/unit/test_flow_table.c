@@ -322,6 +322,72 @@ test_tags_and_find_all(void **state)
 	free(f.mem);
 }
 
+#define SUSPECT_BURSTS 62500 /* of 32 at each fill: ten million hashes in all */
+
+/* The same for each kernel, with a bit for each hash that has a record. */
+static uint32_t
+suspects(const struct flow_table *table, const uint32_t *hashes, unsigned count, uint32_t records)
+{
+	const uint32_t found = flow_table_suspects(table, KERNEL_SCALAR, hashes, count);
+
+	for (enum kernel kernel = 0; kernel < KERNEL_COUNT; kernel++)
+		if (kernel_is_supported(kernel))
+			assert_int_equal(found, flow_table_suspects(table, kernel, hashes, count));
+	assert_int_equal(found & records, records);
+	assert_int_equal((uint64_t)found >> count, 0);
+	return found;
+}
+
+/* 8. No record is overlooked by its hash, by any kernel, however full the table; and strangers are
+ * hardly ever suspected until it is. */
+static void
+test_suspects(void **state)
+{
+	enum { CAPACITY = 4096, FILLS = 5 };
+	static uint32_t stored[CAPACITY];
+	struct fixture f;
+	uint64_t random = 8;
+	uint32_t n = 0;
+
+	(void)state;
+	fixture_init(&f, CAPACITY, 0);
+	for (unsigned fill = 0; fill < FILLS; fill++) {
+		uint64_t suspected = 0, strangers = 0;
+
+		for (; n < fill * CAPACITY / (FILLS - 1); n++) {
+			const struct tuple tuple = tuple_ip4(n, 1);
+
+			stored[n] = (uint32_t)packet_random(&random);
+			assert_int_not_equal(
+					flow_table_insert(&f.table, stored[n], &tuple), FLOW_NONE);
+		}
+		for (unsigned i = 0; i < SUSPECT_BURSTS; i++) {
+			const unsigned count = i % 4 ? FLOW_SUSPECTS_MAX : i / 4 % 32;
+			uint32_t hashes[FLOW_SUSPECTS_MAX], records = 0;
+
+			for (unsigned j = 0; j < count; j++) {
+				const uint64_t bits = packet_random(&random);
+				const bool is_record = n > 0 && (bits >> 32) % 16 == 0;
+
+				hashes[j] = is_record ? stored[bits % n] : (uint32_t)bits;
+				records |= (uint32_t)is_record << j;
+			}
+			suspected += (unsigned)__builtin_popcount(
+					suspects(&f.table, hashes, count, records) & ~records);
+			strangers += count - (unsigned)__builtin_popcount(records);
+		}
+		if (fill <= FILLS / 2)
+			assert_in_range(suspected, 0, strangers / 100);
+	}
+	/* Without what is displaced, no more than tags tell would have been checked. */
+	assert_int_equal(f.table.count, CAPACITY);
+	n = 0;
+	for (uint32_t b = 0; b < f.table.bucket_count; b++)
+		n += f.table.buckets[b].displaced;
+	assert_in_range(n, 1, CAPACITY);
+	free(f.mem);
+}
+
 int
 main(void)
 {
@@ -333,6 +399,7 @@ main(void)
 			cmocka_unit_test(test_seed),
 			cmocka_unit_test(test_full_buckets),
 			cmocka_unit_test(test_tags_and_find_all),
+			cmocka_unit_test(test_suspects),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
