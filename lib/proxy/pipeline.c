@@ -380,15 +380,39 @@ stage_judge_each(struct worker *w, struct burst *burst, struct judged *judged)
 	}
 }
 
-/* The same together. */
-static void
+/* The backend of a burst that is nothing but ACKs for it, as far as stage_judge() would be done
+ * with them; else NULL. */
+static const struct backend_config *
+all_acks_config(const struct worker *w, const struct burst *burst, const struct alike *alike)
+{
+	const struct tuple *tuple = &burst->pkts[0].tuple;
+	const struct backend_config *config = NULL;
+
+	if (alike->acks == 0 || alike->acks != (UINT64_C(1) << burst->count) - 1)
+		return NULL;
+	for (unsigned first = READ_TOGETHER; first < burst->count; first += READ_TOGETHER) {
+		const struct tuple *other = &burst->pkts[first].tuple;
+
+		if (other->backend_port != tuple->backend_port ||
+				!ip_addr_is_equal(&other->backend, &tuple->backend))
+			return NULL;
+	}
+	return alike_config(w, &burst->pkts[0], &config);
+}
+static_assert(BURST_MAX == 32, "a bit for each");
+
+/* The same together. True: there is no more to be done with any. */
+static bool
 stage_judge_all(struct worker *w, struct burst *burst, struct judged *judged)
 {
 	const struct alike alike = stage_read(w, burst);
-	const struct backend_config *last = NULL;
+	const struct backend_config *last = all_acks_config(w, burst, &alike);
 
+	if (last != NULL && ack_flood_take(w, burst, last))
+		return true;
 	for (unsigned first = 0; first < burst->count; first += READ_TOGETHER)
 		stage_judge_group(w, burst, first, &alike, &last, judged);
+	return false;
 }
 
 /* Packets in a row that are read as segments while the same number is loaded. */
@@ -747,12 +771,14 @@ sluice_burst(struct worker *w, struct burst *burst, ticks_t now)
 	worker_enter(w, now);
 	is_loaded = stage_load_ahead(w, burst);
 	if ((w->reading[burst->from] == READING_TOGETHER && burst->count >= READ_TOGETHER_LEAST) ||
-			UNLIKELY(snapshot_is_large(w->snapshot)))
-		stage_judge_all(w, burst, &judged);
-	else if (w->reading[burst->from] == READING_SEGMENTS)
+			UNLIKELY(snapshot_is_large(w->snapshot))) {
+		if (stage_judge_all(w, burst, &judged))
+			return;
+	} else if (w->reading[burst->from] == READING_SEGMENTS) {
 		stage_judge_segments(w, burst, is_loaded, &judged);
-	else
+	} else {
 		stage_judge_each(w, burst, &judged);
+	}
 	if (UNLIKELY(judged.open.count > 0))
 		unproved = stage_open(w, &judged, burst->from);
 	unproved += stage_sort(w, &judged, burst->from, &spliced, &steps);
