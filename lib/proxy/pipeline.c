@@ -17,12 +17,13 @@
 #include "proxy/exempt.h"
 #include "proxy/handshake.h"
 #include "proxy/icmp_error.h"
+#include "proxy/lone.h"
 #include "proxy/probe.h"
 #include "proxy/sample.h"
 #include "proxy/screen.h"
 #include "proxy/splice.h"
-#include "proxy/strays.h"
 #include "proxy/syn.h"
+#include "proxy/unknown.h"
 #include "proxy/worker_impl.h"
 
 /* Packets of one burst that wait for the same stage. */
@@ -582,32 +583,6 @@ stage_sort(struct worker *w, struct judged *judged, enum side from, struct task_
 	return 0;
 }
 
-/* A client's segment without a connection: a proof, or nothing. */
-static enum reason
-client_unknown(struct worker *w, const struct task *task)
-{
-	enum reason reason = REASON_stray_client;
-	struct proof proof;
-
-	if (task->pkt->flags & TCP_SYN)
-		return stray_take(w, task, reason);
-	if (task->pkt->flags & TCP_RST) {
-		reason = handshake_reset(w, task);
-		return reason == REASON_stray_client ? stray_take(w, task, reason) : reason;
-	}
-	switch (handshake_check(w, task, &proof)) {
-	case PROOF_VALID:
-		return handshake_admit(w, task, &proof);
-	case PROOF_NOT_ASKED:
-		break;
-	case PROOF_INVALID:
-		worker_count(w, task->config->slot, COUNTER_SyncookiesFailed, 1);
-		reason = REASON_ack_cookie_invalid;
-		break;
-	}
-	return stray_take(w, task, reason);
-}
-
 /*
  * A client that reuses its tuple shows it by an ACK that is not the old connection's. The ACK that
  * opened the old one, arriving again, is: its cookie may still be valid, but proves nothing new.
@@ -634,7 +609,7 @@ client_step(struct worker *w, const struct task *task)
 	struct proof proof;
 
 	if (pkt->conn == FLOW_NONE)
-		return client_unknown(w, task);
+		return unknown_from_client(w, task);
 	if (UNLIKELY(client_is_new(w, task, &proof))) {
 		/* Was left out before, for the old connection's sake, which goes on. */
 		if (screen_denies(w, task->config, &pkt->tuple))
@@ -647,22 +622,13 @@ client_step(struct worker *w, const struct task *task)
 	return splice_segment(w, pkt->conn, pkt, SIDE_CLIENT);
 }
 
-/* A backend's segment without a connection: an answer to our probe, or nothing. */
-static enum reason
-backend_unknown(struct worker *w, const struct task *task)
-{
-	enum reason reason = probe_answer(w, task->config, task->pkt);
-
-	return reason == REASON_NONE ? stray_take(w, task, REASON_stray_backend) : reason;
-}
-
 static enum reason
 backend_step(struct worker *w, const struct task *task)
 {
 	struct pkt *pkt = task->pkt;
 
 	if (pkt->conn == FLOW_NONE)
-		return backend_unknown(w, task);
+		return unknown_from_backend(w, task);
 	if (worker_conn(w, pkt->conn)->state < CONN_ESTABLISHED)
 		return connect_answer(w, pkt->conn, pkt, task->config);
 	return splice_segment(w, pkt->conn, pkt, SIDE_BACKEND);
@@ -752,14 +718,22 @@ check_sums(const struct worker *w)
 	ENSURE(sum == w->counters.received[SIDE_CLIENT] + w->counters.received[SIDE_BACKEND]);
 }
 
-void
-sluice_burst(struct worker *w, struct burst *burst, ticks_t now)
+/* A client's packet alone where those before proved nothing. */
+static inline bool
+is_lone(const struct worker *w, const struct burst *burst)
+{
+	return burst->count == 1 && burst->from == SIDE_CLIENT &&
+	       w->reading[SIDE_CLIENT] == READING_TOGETHER;
+}
+
+/* Counts them, too. */
+static void
+take_burst(struct worker *w, struct burst *burst, bool is_loaded)
 {
 	struct judged judged;
 	struct task_list spliced, steps;
 	uint32_t changes = w->changes;
 	unsigned unproved = 0;
-	bool is_loaded;
 
 	judged.sound.count = 0;
 	judged.sound.acks = 0;
@@ -768,8 +742,6 @@ sluice_burst(struct worker *w, struct burst *burst, ticks_t now)
 	judged.spliced = 0;
 	spliced.count = 0;
 	steps.count = 0;
-	worker_enter(w, now);
-	is_loaded = stage_load_ahead(w, burst);
 	if ((w->reading[burst->from] == READING_TOGETHER && burst->count >= READ_TOGETHER_LEAST) ||
 			UNLIKELY(snapshot_is_large(w->snapshot))) {
 		if (stage_judge_all(w, burst, &judged))
@@ -789,13 +761,27 @@ sluice_burst(struct worker *w, struct burst *burst, ticks_t now)
 	stage_splice(w, &spliced, burst->from, changes);
 	while (w->ahead < w->ahead_end)
 		worker_load_ahead(w);
-	stage_steps(w, &steps, burst->from, changes);
-	syn_answer_all(w, judged.syns.tasks, judged.syns.count);
-	sample_syns(w, judged.syns.tasks, judged.syns.count);
-	note_recent(w, &steps);
-	note_recent(w, &judged.syns);
-
+	if (steps.count > 0) {
+		stage_steps(w, &steps, burst->from, changes);
+		note_recent(w, &steps);
+	}
+	if (judged.syns.count > 0) {
+		syn_answer_all(w, judged.syns.tasks, judged.syns.count);
+		sample_syns(w, judged.syns.tasks, judged.syns.count);
+		note_recent(w, &judged.syns);
+	}
 	count_reasons(w, burst);
+}
+
+void
+sluice_burst(struct worker *w, struct burst *burst, ticks_t now)
+{
+	bool is_loaded;
+
+	worker_enter(w, now);
+	is_loaded = stage_load_ahead(w, burst);
+	if (!is_lone(w, burst) || !lone_take(w, &burst->pkts[0]))
+		take_burst(w, burst, is_loaded);
 	if (SLUICE_TEST_CHECKS)
 		check_sums(w);
 }

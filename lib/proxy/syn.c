@@ -424,6 +424,17 @@ batch_finish(struct worker *w, struct syn_batch *batch)
 				w, batch, &batch->again[i], batch->again_terms[i]);
 }
 
+static void
+batch_init(const struct worker *w, struct syn_batch *batch)
+{
+	batch->burst.count = 0;
+	batch->queued = 0;
+	batch->run_count = 0;
+	batch->has_looked = false;
+	batch->changes = w->changes;
+	batch->again_count = 0;
+}
+
 void
 syn_answer_all(struct worker *w, const struct task *syns, unsigned count)
 {
@@ -433,12 +444,7 @@ syn_answer_all(struct worker *w, const struct task *syns, unsigned count)
 	if (count == 0)
 		return;
 	offer_make(w, &offer, syns[0].config);
-	batch.burst.count = 0;
-	batch.queued = 0;
-	batch.run_count = 0;
-	batch.has_looked = false;
-	batch.changes = w->changes;
-	batch.again_count = 0;
+	batch_init(w, &batch);
 	for (unsigned i = 0; i < count;) {
 		if (syns[i].config != offer.config) {
 			offer_end(w, &offer, &batch);
@@ -450,4 +456,77 @@ syn_answer_all(struct worker *w, const struct task *syns, unsigned count)
 	}
 	offer_end(w, &offer, &batch);
 	batch_finish(w, &batch);
+}
+
+/* One that was given an entry, and gets its cookie too. */
+static __attribute__((noinline)) void
+answer_queued(struct worker *w, const struct syn_answer *answer, const struct syn_offer *offer)
+{
+	struct syn_terms terms = offer->terms;
+	struct syn_batch batch;
+
+	batch_init(w, &batch);
+	terms.flags |= SYN_TERMS_ECN_KEPT;
+	batch.queued = 1;
+	batch.entries[0] = answer->entry;
+	batch_add(&batch, answer->task->pkt, terms);
+	offer_end(w, offer, &batch);
+	batch_finish(w, &batch);
+}
+
+/* One that gets a cookie alone: as syn_ack_burst_answer() and syn_finish() would. */
+static enum reason
+answer_cookie(struct worker *w, struct pkt *pkt, const struct syn_offer *offer)
+{
+	struct tcp_opt_syn announce;
+	struct cookie_syn syn;
+	struct syn_ack syn_ack;
+	struct cookie cookie;
+
+	syn_ack_offer(&announce, &offer->announce, pkt);
+	syn = (struct cookie_syn){
+			.isn = pkt->seq,
+			.mss = pkt->opt.mss,
+			.wscale = pkt->opt.wscale,
+			.sack_permitted = announce.sack_permitted,
+			.has_timestamp = announce.has_timestamp,
+			.ecn = announce.has_timestamp & announce.ecn,
+	};
+	cookie = cookie_encode(&w->jar, &pkt->tuple, &syn);
+	announce.tsval = cookie.tsval;
+	if (UNLIKELY(!egress_admits(w, pkt, &announce)))
+		return REASON_syn_egress_limited;
+	syn_ack = (struct syn_ack){
+			.seq = cookie.iss,
+			.ack = pkt->seq + 1,
+			.window = early_window(offer->terms.flags & SYN_TERMS_DATA,
+					offer->terms.mss, pkt->opt.mss),
+			.ecn = syn.ecn,
+	};
+	pkt_turn_round(pkt);
+	syn_ack_build(pkt, &syn_ack, &announce);
+	count_cookies(w, offer->config, 1);
+	return REASON_syn_cookie_sent;
+}
+
+void
+syn_answer_one(struct worker *w, const struct task *task)
+{
+	struct pkt *pkt = task->pkt;
+	struct syn_answer answer = {
+			.task = task, .entry = syn_queue_find(&w->syns, pkt->hash, &pkt->tuple)};
+	struct syn_offer offer;
+
+	if (answer.entry != SYN_QUEUE_NONE) {
+		syn_answer_all(w, task, 1);
+		return;
+	}
+	offer_make(w, &offer, task->config);
+	pkt->reason = (uint8_t)syn_judge(w, &answer, &offer);
+	if (pkt->reason != REASON_NONE)
+		return;
+	if (answer.is_queued)
+		answer_queued(w, &answer, &offer);
+	else
+		pkt->reason = (uint8_t)answer_cookie(w, pkt, &offer);
 }

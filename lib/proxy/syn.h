@@ -19,4 +19,7 @@ struct queue_load syn_load(
  * reasons. */
 void syn_answer_all(struct worker *w, const struct task *syns, unsigned count);
 
+/** syn_answer_all() of one, the shorter way for a cookie alone. */
+void syn_answer_one(struct worker *w, const struct task *task);
+
 #endif

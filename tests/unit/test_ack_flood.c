@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Floods by the burst, and what hides among them, against the same packets one by one: two workers
- * with the same keys, of which one reads whole bursts together and takes the short ways. Every
- * packet ends the same, byte for byte, and so do the counters.
+ * Floods by the burst, and what hides among them, against the same packets two by two, and one by
+ * one: workers with the same keys, of which one reads whole bursts together and takes their short
+ * ways, one that of lone packets, and one the long way. Every packet ends the same, byte for byte,
+ * and so do the counters.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -37,7 +38,7 @@ enum guest {
 };
 
 struct twins {
-	struct world *bursts, *alone;
+	struct world *bursts, *pairs, *alone;
 	uint64_t random;
 	unsigned port;
 	struct flow_script connected;
@@ -47,6 +48,25 @@ static uint32_t
 draw(struct twins *t)
 {
 	return (uint32_t)packet_random(&t->random);
+}
+
+/* Of a SYN: with all of them as Linux has them. */
+static void
+add_options(struct packet *p, uint32_t bits)
+{
+	p->options_length = 0;
+	if (bits & 1)
+		packet_add_mss(p, (uint16_t)(500 + bits % 1000));
+	if (bits & 2)
+		packet_add_sack_permitted(p);
+	if (bits & 4)
+		packet_add_timestamp(p, bits, 0);
+	if (bits & 8) {
+		packet_add_nop(p);
+		packet_add_wscale(p, bits >> 8 & 15);
+	}
+	if (bits & 16)
+		p->flags |= PACKET_ECE | PACKET_CWR;
 }
 
 static struct packet
@@ -60,6 +80,7 @@ one_of(struct twins *t, enum crowd crowd)
 
 	if (is_syn) {
 		p.seq = draw(t);
+		add_options(&p, bits >> 8);
 		return p;
 	}
 	if (crowd == CROWD_ACKS_IP6 || (crowd == CROWD_FAMILIES && bits & 2))
@@ -89,15 +110,26 @@ data(const struct flow_script *f, unsigned offset)
 	return p;
 }
 
+/* The first half for one backend, the other for another. */
+static void
+part(struct packet *packets, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		packets[i].destination_port = i < BURST_MAX / 2 ? 80 : 443;
+}
+
 /* The client's SYN goes ahead, to both. */
 static struct flow_script
 client_new(struct twins *t)
 {
-	struct flow_script f = flow_script_default(4, (uint16_t)(20000 + t->port++ % 40000)), g = f;
+	struct flow_script f = flow_script_default(4, (uint16_t)(20000 + t->port++ % 40000));
+	struct flow_script g = f, h = f;
 
 	flow_send_syn(t->bursts, &f);
-	flow_send_syn(t->alone, &g);
+	flow_send_syn(t->pairs, &g);
+	flow_send_syn(t->alone, &h);
 	assert_int_equal(f.iss, g.iss);
+	assert_int_equal(f.iss, h.iss);
 	return f;
 }
 
@@ -134,60 +166,72 @@ invite(struct twins *t, enum guest guest, struct packet *packets, unsigned count
 }
 
 static void
+ends_are_equal(const struct outcome *a, const struct outcome *b)
+{
+	assert_int_equal(a->reason, b->reason);
+	assert_int_equal(a->verdict, b->verdict);
+	if (a->verdict != VERDICT_REPLY && a->verdict != VERDICT_FORWARD)
+		return;
+	assert_int_equal(a->length, b->length);
+	assert_memory_equal(a->frame, b->frame, a->length);
+}
+
+static void
 send(struct twins *t, const struct packet *packets, unsigned count)
 {
-	static struct outcome together[BURST_MAX];
+	static struct outcome together[BURST_MAX], pairs[BURST_MAX];
 
 	world_send_burst(t->bursts, SIDE_CLIENT, count, packets, together);
+	for (unsigned i = 0; i < count; i += 2)
+		world_send_burst(t->pairs, SIDE_CLIENT, i + 1 < count ? 2 : 1, &packets[i],
+				&pairs[i]);
 	for (unsigned i = 0; i < count; i++) {
 		const struct outcome alone = world_send(t->alone, SIDE_CLIENT, &packets[i]);
 
-		assert_int_equal(together[i].reason, alone.reason);
-		assert_int_equal(together[i].verdict, alone.verdict);
-		if (alone.verdict != VERDICT_REPLY && alone.verdict != VERDICT_FORWARD)
-			continue;
-		assert_int_equal(together[i].length, alone.length);
-		assert_memory_equal(together[i].frame, alone.frame, alone.length);
+		ends_are_equal(&alone, &together[i]);
+		ends_are_equal(&alone, &pairs[i]);
 	}
 	assert_int_equal(t->bursts->emitted_count, t->alone->emitted_count);
-	t->bursts->emitted_count = t->alone->emitted_count = 0;
+	assert_int_equal(t->pairs->emitted_count, t->alone->emitted_count);
+	t->bursts->emitted_count = t->pairs->emitted_count = t->alone->emitted_count = 0;
 }
 
 static void
-counters_are_equal(const struct twins *t)
+counters_are_equal(const struct world *a, const struct world *b)
 {
 	for (enum reason reason = 0; reason < REASON_COUNT; reason++)
-		assert_int_equal(world_reason(t->bursts, reason), world_reason(t->alone, reason));
+		assert_int_equal(world_reason(a, reason), world_reason(b, reason));
 	for (uint16_t slot = 0; slot < WORLD_BACKENDS; slot++)
 		for (enum backend_counter c = 0; c < BACKEND_COUNTER_COUNT; c++)
-			assert_int_equal(world_counter(t->bursts, slot, c),
-					world_counter(t->alone, slot, c));
+			assert_int_equal(world_counter(a, slot, c), world_counter(b, slot, c));
 }
 
 static void
-twins_init(struct twins *t, enum world_mode mode, uint8_t stray)
+twins_init(struct twins *t, enum world_mode mode, uint8_t stray, uint32_t backlog)
 {
 	const struct world_options options = {
 			.connections = 4096,
 			.mode = mode,
-			.backend = {.backlog = 100, .stray = stray},
+			.backend = {.backlog = backlog, .stray = stray},
+			.syn_entries = 4096,
 	};
-	struct flow_script again;
+	struct flow_script again, third;
 
-	*t = (struct twins){world_new(&options), world_new(&options), 7, 0,
+	*t = (struct twins){world_new(&options), world_new(&options), world_new(&options), 7, 0,
 			flow_script_default(4, 19999)};
-	again = t->connected;
+	again = third = t->connected;
 	flow_establish(t->bursts, &t->connected);
-	flow_establish(t->alone, &again);
+	flow_establish(t->pairs, &again);
+	flow_establish(t->alone, &third);
 }
 
 static void
-run(enum world_mode mode, uint8_t stray)
+run(enum world_mode mode, uint8_t stray, uint32_t backlog)
 {
 	struct packet packets[BURST_MAX];
 	struct twins t;
 
-	twins_init(&t, mode, stray);
+	twins_init(&t, mode, stray, backlog);
 	for (unsigned n = 0; n < ROUNDS; n++) {
 		const enum crowd crowd = n % CROWD_COUNT;
 		const enum guest guest = n / CROWD_COUNT % GUEST_COUNT;
@@ -195,22 +239,27 @@ run(enum world_mode mode, uint8_t stray)
 
 		/* So that the next burst is read together. */
 		world_flood(t.bursts, 200000 + 32 * n, 32);
+		world_flood(t.pairs, 200000 + 32 * n, 32);
 		world_flood(t.alone, 200000 + 32 * n, 32);
 		for (unsigned i = 0; i < count; i++)
 			packets[i] = one_of(&t, crowd);
+		if (crowd == CROWD_BACKENDS && draw(&t) & 1)
+			part(packets, count);
 		invite(&t, guest, packets, count);
 		/* With several workers a burst is read for steering, which may take some out. */
 		t.bursts->reads_first = draw(&t) & 1;
 		t.bursts->takes_out = t.bursts->reads_first && draw(&t) & 1;
 		send(&t, packets, count);
 	}
-	counters_are_equal(&t);
+	counters_are_equal(t.bursts, t.alone);
+	counters_are_equal(t.pairs, t.alone);
 	assert_in_range(world_connections(t.bursts), 50, 4096);
 	assert_in_range(world_reason(t.bursts, REASON_syn_cookie_sent), ROUNDS, ROUNDS * 64);
 	if (stray == STRAY_DROP)
 		assert_in_range(world_reason(t.bursts, REASON_ack_cookie_invalid), 2 * ROUNDS,
 				ROUNDS * 32);
 	world_free(t.bursts);
+	world_free(t.pairs);
 	world_free(t.alone);
 }
 
@@ -219,7 +268,7 @@ static void
 test_mode_2(void **state)
 {
 	(void)state;
-	run(WORLD_MODE_2, STRAY_DROP);
+	run(WORLD_MODE_2, STRAY_DROP, 100);
 }
 
 /* 2. A full queue, whose clients' tuples the flood names too. */
@@ -227,7 +276,7 @@ static void
 test_mode_1(void **state)
 {
 	(void)state;
-	run(WORLD_MODE_1, STRAY_DROP);
+	run(WORLD_MODE_1, STRAY_DROP, 100);
 }
 
 /* 3. Forged ACKs are answered by resets. */
@@ -235,7 +284,7 @@ static void
 test_strays_reset(void **state)
 {
 	(void)state;
-	run(WORLD_MODE_2, STRAY_RESET);
+	run(WORLD_MODE_2, STRAY_RESET, 100);
 }
 
 /* 4. A queued client's zero-window probe, which its entry proves and no cookie without timestamps
@@ -266,6 +315,14 @@ test_probe_of_queued(void **state)
 	world_free(w);
 }
 
+/* 5. A queue that has room for a while. */
+static void
+test_room(void **state)
+{
+	(void)state;
+	run(WORLD_MODE_1, STRAY_DROP, 4000);
+}
+
 int
 main(void)
 {
@@ -274,6 +331,7 @@ main(void)
 			cmocka_unit_test(test_mode_1),
 			cmocka_unit_test(test_strays_reset),
 			cmocka_unit_test(test_probe_of_queued),
+			cmocka_unit_test(test_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
