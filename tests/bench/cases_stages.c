@@ -2,8 +2,9 @@
 /*
  * What a SYN's cycles go into: syn_cookie's frames, and of the way through sluice_burst() only the
  * first stages, each case one more than the one before. stage_touch is the machine's share: both
- * cache lines of each frame loaded, ahead as the appliance's loop does it, and written, and nothing
- * else. stage_wrap instead only fills struct pkt, as the harness does for every case.
+ * cache lines of each frame loaded, ahead as the appliance's loop does it with bursts of
+ * BURST_AHEAD_LEAST, and written, and nothing else. stage_wrap instead only fills struct pkt, as
+ * the harness does for every case. A lone packet is read as lone_take() reads it.
  */
 #include "cases.h"
 #include "clients.h"
@@ -23,10 +24,12 @@ enum stage {
 	STAGE_ANSWER, /* and syn_ack_burst_answer(): cookies and frames */
 };
 
-static void
-prefetch(const struct bench *b, unsigned first)
+static PREFETCHING void
+prefetch(const struct bench *b, unsigned first, unsigned count)
 {
-	for (unsigned i = first; i < first + BURST_MAX && i < BUFFERS; i++)
+	if (count < BURST_AHEAD_LEAST)
+		return;
+	for (unsigned i = first; i < first + count && i < BUFFERS; i++)
 		burst_prefetch_ahead(b->frames + i * b->frame_bytes);
 }
 
@@ -44,9 +47,9 @@ touch(uint8_t *frame)
 }
 
 static void
-fill(struct pkt *pkts, const struct bench *b, unsigned first)
+fill(struct pkt *pkts, const struct bench *b, unsigned first, unsigned count)
 {
-	for (unsigned i = 0; i < BURST_MAX; i++) {
+	for (unsigned i = 0; i < count; i++) {
 		struct pkt *pkt = &pkts[i];
 
 		pkt->data = b->frames + (first + i) * b->frame_bytes;
@@ -59,8 +62,18 @@ fill(struct pkt *pkts, const struct bench *b, unsigned first)
 }
 
 static void
+frames_read(enum kernel kernel, struct pkt *pkts, unsigned count)
+{
+	if (count == 1)
+		pkt_read_segments(kernel, pkts, count, SIDE_CLIENT);
+	else
+		pkt_read(kernel, pkts, count, SIDE_CLIENT);
+}
+
+/* Count of them from first on, at most BURST_MAX. */
+static void
 burst_run(struct bench *b, enum stage stage, enum kernel kernel, const struct jar *jar,
-		unsigned first)
+		unsigned first, unsigned count)
 {
 	static const struct syn_terms terms = {1460, 7,
 			SYN_TERMS_SACK | SYN_TERMS_TIMESTAMPS | SYN_TERMS_ECN | SYN_TERMS_DATA};
@@ -68,22 +81,38 @@ burst_run(struct bench *b, enum stage stage, enum kernel kernel, const struct ja
 	static struct syn_ack_burst answers;
 	struct pkt *pkts = burst.pkts;
 
-	prefetch(b, first + BURST_MAX);
-	for (unsigned i = 0; stage == STAGE_TOUCH && i < BURST_MAX; i++)
+	prefetch(b, first + count, count);
+	for (unsigned i = 0; stage == STAGE_TOUCH && i < count; i++)
 		touch(b->frames + (first + i) * b->frame_bytes);
 	if (stage != STAGE_TOUCH)
-		fill(pkts, b, first);
+		fill(pkts, b, first, count);
 	if (stage >= STAGE_READ)
-		pkt_read(kernel, pkts, BURST_MAX, SIDE_CLIENT);
+		frames_read(kernel, pkts, count);
 	if (stage != STAGE_ANSWER)
 		return;
-	answers.count = BURST_MAX;
-	for (unsigned i = 0; i < BURST_MAX; i++) {
+	answers.count = count;
+	for (unsigned i = 0; i < count; i++) {
 		answers.pkts[i] = &pkts[i];
 		answers.terms[i] = terms;
 	}
-	if (syn_ack_burst_answer(jar, kernel, &answers) != UINT32_MAX)
+	if (syn_ack_burst_answer(jar, kernel, &answers) != UINT32_MAX >> (BURST_MAX - count))
 		abort();
+}
+static_assert(BURST_MAX == 32, "a bit for each");
+
+/* Cycles per packet of one round. */
+static double
+round_run(struct bench *b, enum stage stage, enum kernel kernel, const struct jar *jar,
+		unsigned count)
+{
+	uint64_t begin;
+
+	bench_restore(b);
+	begin = __rdtsc();
+	prefetch(b, 0, count);
+	for (unsigned i = 0; i < BUFFERS; i += count)
+		burst_run(b, stage, kernel, jar, i, count < BUFFERS - i ? count : BUFFERS - i);
+	return (double)(__rdtsc() - begin) / BUFFERS;
 }
 
 static void
@@ -103,17 +132,13 @@ run(const struct bench_case *c, const struct request *request)
 
 		bench_place(&b, i, SIDE_CLIENT, &p);
 	}
-	for (unsigned round = 0; round < request->rounds; round++) {
-		uint64_t begin;
-
-		bench_restore(&b);
-		begin = __rdtsc();
-		prefetch(&b, 0);
-		for (unsigned i = 0; i < BUFFERS; i += BURST_MAX)
-			burst_run(&b, (enum stage)c->variant, kernel, &jar, i);
-		cycles[round] = (double)(__rdtsc() - begin) / BUFFERS;
+	for (unsigned i = 0; i < request->burst_count; i++) {
+		for (unsigned round = 0; round < request->rounds; round++)
+			cycles[round] = round_run(&b, (enum stage)c->variant, kernel, &jar,
+					request->bursts[i]);
+		bench_report(&(struct line){.name = c->name, .burst = request->bursts[i]}, cycles,
+				request->rounds);
 	}
-	bench_report(&(struct line){.name = c->name, .burst = BURST_MAX}, cycles, request->rounds);
 	bench_fini(&b);
 }
 
