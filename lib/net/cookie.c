@@ -8,6 +8,7 @@
 
 #include <endian.h>
 
+#include "base/siphash_rounds.h"
 #include "net/cookie_bits.h"
 
 /* For an MSS divided by 4, as all entries are multiples of it: the index of the largest that is not
@@ -195,6 +196,21 @@ message_build(uint64_t *words, unsigned stride, const struct tuple *tuple, enum 
 	return n + 2;
 }
 
+/* The MAC of one message. */
+static inline uint64_t
+message_mac(const struct siphash_key *key, const struct tuple *tuple, uint32_t isn, uint8_t code,
+		bool has_timestamp, uint8_t tsval_code)
+{
+	uint64_t words[MESSAGE_WORDS_IP6];
+
+	if (LIKELY(tuple->family == FAMILY_IP4)) {
+		message_build(words, 1, tuple, FAMILY_IP4, isn, code, has_timestamp, tsval_code);
+		return sip_words(key, words, MESSAGE_WORDS_IP4);
+	}
+	message_build(words, 1, tuple, FAMILY_IP6, isn, code, has_timestamp, tsval_code);
+	return siphash_words(key, words, MESSAGE_WORDS_IP6);
+}
+
 /* The parity in the code says which epoch's. */
 static const struct siphash_key *
 code_key(const struct jar *jar, uint8_t code)
@@ -302,10 +318,8 @@ cookie_encode(const struct jar *jar, const struct tuple *tuple, const struct coo
 {
 	uint8_t code = code_pack(jar, (enum family)tuple->family, syn);
 	uint8_t tsval_code = tsval_code_pack(syn);
-	uint64_t words[MESSAGE_WORDS_IP6];
-	unsigned count = message_build(words, 1, tuple, (enum family)tuple->family, syn->isn, code,
-			syn->has_timestamp, tsval_code);
-	uint64_t mac = siphash_words(code_key(jar, code), words, count);
+	uint64_t mac = message_mac(
+			code_key(jar, code), tuple, syn->isn, code, syn->has_timestamp, tsval_code);
 
 	return (struct cookie){
 			.iss = mac_for_iss(mac) | code,
@@ -421,15 +435,12 @@ cookie_check(const struct jar *jar, const struct tuple *tuple, uint32_t seq, uin
 {
 	const struct cookie_ack shown = {tuple, seq, ack, tsecr, has_timestamp};
 	uint8_t code = (uint8_t)(ack - 1);
-	uint64_t words[MESSAGE_WORDS_IP6], mac;
+	uint64_t mac;
 	uint32_t isn;
-	unsigned count;
 
 	if (!find_isn(seq, has_timestamp, tsecr, &isn))
 		return COOKIE_INVALID;
-	count = message_build(words, 1, tuple, (enum family)tuple->family, isn, code, has_timestamp,
-			(uint8_t)tsecr);
-	mac = siphash_words(code_key(jar, code), words, count);
+	mac = message_mac(code_key(jar, code), tuple, isn, code, has_timestamp, (uint8_t)tsecr);
 	if ((mac ^ ack_mac(&shown)) & ack_mac_mask(jar, &shown))
 		return COOKIE_INVALID;
 	cookie_read(&shown, proof);
