@@ -18,13 +18,27 @@ lone_config(struct worker *w, struct pkt *pkt)
 	pkt_read_segments(w->env.kernel, pkt, 1, SIDE_CLIENT);
 	if (pkt->kind != PKT_TCP)
 		return NULL;
-	config = snapshot_find(w->snapshot, &pkt->tuple.backend, pkt->tuple.backend_port);
+	config = snapshot_find_again(
+			w->snapshot, w->last_config, &pkt->tuple.backend, pkt->tuple.backend_port);
 	if (config == NULL || (config->exempt_count | config->mode) != 0)
 		return NULL;
 	if (pkt_check(w->env.kernel, pkt) != REASON_NONE)
 		return NULL;
 	pkt->checked = PKT_SOUND; /* nobody need look again */
+	w->last_config = config;
 	return config;
+}
+
+/* One without connection. */
+static enum reason
+lone_segment(struct worker *w, struct task *task)
+{
+	handshake_look(w, task, 1);
+	if (LIKELY(handshake_is_refused(task))) {
+		worker_count(w, task->config->slot, COUNTER_SyncookiesFailed, 1);
+		return REASON_ack_cookie_invalid;
+	}
+	return unknown_from_client(w, task);
 }
 
 bool
@@ -47,7 +61,7 @@ lone_take(struct worker *w, struct pkt *pkt)
 		pkt->conn = flow_table_find(&w->flows, pkt->hash, &pkt->tuple);
 		if (pkt->conn != FLOW_NONE)
 			return false;
-		pkt->reason = (uint8_t)unknown_from_client(w, &task);
+		pkt->reason = (uint8_t)lone_segment(w, &task);
 	}
 	recent_note(&w->recent, pkt->hash, (enum reason)pkt->reason, w->now);
 	counter_add(&w->counters.received[SIDE_CLIENT], 1);

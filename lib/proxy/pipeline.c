@@ -334,11 +334,19 @@ read_together(const struct worker *w, struct burst *burst)
 	return alike;
 }
 
+/* A client's packet alone where those before proved nothing. */
+static inline bool
+is_lone(const struct worker *w, const struct burst *burst)
+{
+	return burst->count == 1 && burst->from == SIDE_CLIENT &&
+	       w->reading[SIDE_CLIENT] == READING_TOGETHER;
+}
+
 void
 sluice_read(struct worker *w, struct burst *burst)
 {
 	w->alike = (struct alike){0};
-	if (w->reading[burst->from] == READING_SEGMENTS)
+	if (w->reading[burst->from] == READING_SEGMENTS || is_lone(w, burst))
 		w->alike.acks = pkt_read_segments(
 				w->env.kernel, burst->pkts, burst->count, burst->from);
 	else
@@ -716,14 +724,6 @@ check_sums(const struct worker *w)
 	for (unsigned reason = 0; reason < REASON_COUNT; reason++)
 		sum += w->counters.reasons[reason];
 	ENSURE(sum == w->counters.received[SIDE_CLIENT] + w->counters.received[SIDE_BACKEND]);
-}
-
-/* A client's packet alone where those before proved nothing. */
-static inline bool
-is_lone(const struct worker *w, const struct burst *burst)
-{
-	return burst->count == 1 && burst->from == SIDE_CLIENT &&
-	       w->reading[SIDE_CLIENT] == READING_TOGETHER;
 }
 
 /* Counts them, too. */

@@ -16,6 +16,9 @@
 #include "proxy/half_open.h"
 #include "proxy/worker_impl.h"
 
+/* What a lone SYN goes through, where gcc would rather call: each call is a tenth of the work. */
+#define LONE_INLINE inline __attribute__((always_inline))
+
 /* What answers to all SYNs for one backend have in common within a burst. */
 struct syn_offer {
 	const struct backend_config *config;
@@ -70,7 +73,7 @@ terms_make(const struct tcp_opt_syn *announce, bool is_early_data_welcome)
 	};
 }
 
-static void
+static LONE_INLINE void
 offer_make(struct worker *w, struct syn_offer *offer, const struct backend_config *config)
 {
 	struct tcp_opt_syn announce =
@@ -96,8 +99,8 @@ offer_end(struct worker *w, const struct syn_offer *offer, struct syn_batch *bat
 				offer->uncounted);
 }
 
-struct queue_load
-syn_load(struct worker *w, const struct backend_config *config, const struct tuple *tuple)
+static LONE_INLINE struct queue_load
+load_read(struct worker *w, const struct backend_config *config, const struct tuple *tuple)
 {
 	struct backend_shared *shared = &w->env.shared[config->slot];
 	struct queue_load load = {
@@ -120,6 +123,12 @@ syn_load(struct worker *w, const struct backend_config *config, const struct tup
 			shared_write(&shared->full_ms, now_ms);
 	}
 	return load;
+}
+
+struct queue_load
+syn_load(struct worker *w, const struct backend_config *config, const struct tuple *tuple)
+{
+	return load_read(w, config, tuple);
 }
 
 /* A connection of that tuple that is not over: its client is answered by a cookie, which disturbs
@@ -161,7 +170,7 @@ syn_queue_up(struct worker *w, struct syn_answer *answer, const struct syn_offer
 }
 
 /* Linux tcp_conn_request. REASON_NONE: it is answered. */
-static enum reason
+static LONE_INLINE enum reason
 syn_judge(struct worker *w, struct syn_answer *answer, struct syn_offer *offer)
 {
 	const struct backend_config *config = offer->config;
@@ -172,7 +181,7 @@ syn_judge(struct worker *w, struct syn_answer *answer, struct syn_offer *offer)
 		return REASON_NONE;
 	}
 
-	const struct queue_load load = syn_load(w, config, &answer->task->pkt->tuple);
+	const struct queue_load load = load_read(w, config, &answer->task->pkt->tuple);
 
 	if (config->is_draining) {
 		worker_count(w, config->slot, COUNTER_ListenDrops, 1);

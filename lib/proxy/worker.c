@@ -131,8 +131,11 @@ worker_enter(struct worker *w, ticks_t now)
 	const struct snapshot *snapshot = __atomic_load_n(w->env.snapshot, __ATOMIC_ACQUIRE);
 
 	w->now = now;
+	if (UNLIKELY(snapshot != w->snapshot))
+		w->last_config = NULL;
 	w->snapshot = snapshot;
 	if (UNLIKELY(snapshot_generation(snapshot) != w->generation)) {
+		w->last_config = NULL;
 		w->generation = snapshot_generation(snapshot);
 		jar_plan(&w->jar, snapshot_cookies(snapshot));
 		probe_plan(w);

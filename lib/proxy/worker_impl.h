@@ -82,7 +82,8 @@ struct worker {
 	struct egress_budget egress;
 	struct as_if as_if;
 	struct source_limit sources;
-	uint32_t unanswered;	   /**< connections with CONN_IS_UNANSWERED */
+	uint32_t unanswered;			  /**< connections with CONN_IS_UNANSWERED */
+	const struct backend_config *last_config; /**< of a lone packet, in the snapshot; or NULL */
 	uint8_t ack_tries_failed;  /**< in a row, of bursts of ACKs: see proxy/ack_flood.c */
 	uint8_t ack_tries_skipped; /**< that are still to be */
 	struct worker_counters counters;

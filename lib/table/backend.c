@@ -13,18 +13,12 @@
  */
 #include "table/backend.h"
 
-static bool
-is_fixed(const struct backend_config *config)
-{
-	return config->profile == PROFILE_FIXED;
-}
-
 /* Notes whether the backend speaks something; true when that is news. What was never promised in
  * a fixed profile is never asked for. */
 static bool
 learn_spoken(uint8_t *known, const struct backend_config *config, bool asked, bool answered)
 {
-	bool expected = is_fixed(config) || *known != LEARNED_NO;
+	bool expected = backend_profile_is_fixed(config) || *known != LEARNED_NO;
 
 	if (!asked)
 		return false;
@@ -37,7 +31,7 @@ static bool
 learn_wscale(struct backend_profile *profile, const struct backend_config *config, bool asked,
 		uint8_t wscale)
 {
-	bool is_learned = !is_fixed(config) && profile->scales == LEARNED_YES;
+	bool is_learned = !backend_profile_is_fixed(config) && profile->scales == LEARNED_YES;
 	uint8_t expected = is_learned ? profile->wscale : config->announced_wscale;
 	bool is_news = learn_spoken(&profile->scales, config, asked, wscale != TCP_WSCALE_NONE);
 
@@ -79,31 +73,4 @@ backend_profile_learn(struct backend_profile *profile, const struct backend_conf
 			(asked->has_timestamp && !opt->has_timestamp) ||
 			(asked->ecn && !accepts_ecn))
 		profile->refused_at = now;
-}
-
-uint16_t
-backend_profile_mss(const struct backend_profile *profile, const struct backend_config *config)
-{
-	return profile->mss != 0 && !is_fixed(config) ? profile->mss : config->announced_mss;
-}
-
-struct tcp_opt_syn
-backend_profile_offer(const struct backend_profile *profile, const struct backend_config *config,
-		ticks_t now)
-{
-	bool believed = now - profile->refused_at < PROFILE_REFUSAL_S * TICKS_PER_S;
-	struct tcp_opt_syn offer = {
-			.mss = backend_profile_mss(profile, config),
-			.wscale = config->announced_wscale,
-			.sack_permitted = !(believed && profile->sack == LEARNED_NO),
-			.has_timestamp = !(believed && profile->timestamps == LEARNED_NO),
-			.ecn = !(believed && profile->ecn == LEARNED_NO),
-	};
-
-	if (is_fixed(config)) {
-		offer.sack_permitted = config->profile_sack;
-		offer.has_timestamp = config->profile_timestamps;
-		offer.ecn = config->profile_ecn;
-	}
-	return offer;
 }

@@ -49,16 +49,45 @@ static_assert(offsetof(struct backend, flood) <= CACHE_LINE_SIZE, "one line per 
 void backend_profile_learn(struct backend_profile *profile, const struct backend_config *config,
 		const struct tcp_opt_syn *asked, const struct pkt *answer, ticks_t now);
 
+/** True when nothing that was learned counts. */
+static inline bool
+backend_profile_is_fixed(const struct backend_config *config)
+{
+	return config->profile == PROFILE_FIXED;
+}
+
+/** The MSS that our SYN-ACKs announce. */
+static inline uint16_t
+backend_profile_mss(const struct backend_profile *profile, const struct backend_config *config)
+{
+	return profile->mss != 0 && !backend_profile_is_fixed(config) ? profile->mss
+								      : config->announced_mss;
+}
+
 /**
  * What our SYN-ACKs may announce, to a client that offers everything: what is known of the backend,
  * with the configuration's values where nothing is known; in a fixed profile always those. tsval
  * and tsecr are left 0.
  */
-struct tcp_opt_syn backend_profile_offer(const struct backend_profile *profile,
-		const struct backend_config *config, ticks_t now);
+static inline struct tcp_opt_syn
+backend_profile_offer(const struct backend_profile *profile, const struct backend_config *config,
+		ticks_t now)
+{
+	bool believed = now - profile->refused_at < PROFILE_REFUSAL_S * TICKS_PER_S;
+	struct tcp_opt_syn offer = {
+			.mss = backend_profile_mss(profile, config),
+			.wscale = config->announced_wscale,
+			.sack_permitted = !(believed && profile->sack == LEARNED_NO),
+			.has_timestamp = !(believed && profile->timestamps == LEARNED_NO),
+			.ecn = !(believed && profile->ecn == LEARNED_NO),
+	};
 
-/** The MSS that our SYN-ACKs announce. */
-uint16_t backend_profile_mss(
-		const struct backend_profile *profile, const struct backend_config *config);
+	if (backend_profile_is_fixed(config)) {
+		offer.sack_permitted = config->profile_sack;
+		offer.has_timestamp = config->profile_timestamps;
+		offer.ecn = config->profile_ecn;
+	}
+	return offer;
+}
 
 #endif

@@ -164,7 +164,7 @@ match_entry(unsigned match)
 	return (unsigned)__builtin_ctz(match);
 }
 
-static uint32_t
+static inline uint32_t
 bucket_find(const struct flow_table *table, uint32_t index, uint32_t hash,
 		const struct tuple *tuple)
 {

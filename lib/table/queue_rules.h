@@ -44,9 +44,41 @@ queue_rules_syn_limit(const struct backend_config *config)
 /** Entries that fit before mode 0 keeps the rest for proven clients; the limit in other modes. */
 uint32_t queue_rules_syn_limit_unproven(const struct backend_config *config);
 
+/* The old kernels take a SYN for a full accept queue as long as at most one client is young. */
+static inline bool
+queue_rules_is_accept_full(const struct backend_config *config, const struct queue_load *load)
+{
+	if (load->accept <= backend_config_accept_limit(config))
+		return false;
+	switch ((enum queue_rules)config->queue_rules) {
+	case QUEUE_RULES_LINUX_2_6:
+	case QUEUE_RULES_LINUX_4_4:
+		return load->young > 1;
+	case QUEUE_RULES_LINUX_6_18:
+	case QUEUE_RULES_CLASSIC:
+		break;
+	}
+	return true;
+}
+
 /** What becomes of a SYN of a client that is not queued (Linux tcp_conn_request). */
-enum syn_outcome queue_rules_syn(
-		const struct backend_config *config, const struct queue_load *load);
+static inline enum syn_outcome
+queue_rules_syn(const struct backend_config *config, const struct queue_load *load)
+{
+	bool is_full = load->syn >= queue_rules_syn_limit(config);
+
+	if (is_full && config->tcp_syncookies == 0)
+		return SYN_DROP_QUEUE_FULL;
+	if (queue_rules_is_accept_full(config, load))
+		return SYN_DROP_ACCEPT_FULL;
+	if (is_full)
+		return SYN_COOKIE_QUEUE_FULL;
+	if (config->tcp_syncookies == 2 || (config->tcp_syncookies == 1 && load->cookies))
+		return SYN_COOKIE;
+	if (!load->is_proven && load->syn >= queue_rules_syn_limit_unproven(config))
+		return SYN_DROP_RESERVED;
+	return SYN_QUEUE;
+}
 
 /**
  * How often a SYN-ACK is repeated at most when the queue holds syn entries, young of them never
