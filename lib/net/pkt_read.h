@@ -39,6 +39,9 @@ struct pkt_alike pkt_read(enum kernel kernel, struct pkt *pkts, unsigned count, 
  */
 uint32_t pkt_read_segments(enum kernel kernel, struct pkt *pkts, unsigned count, enum side from);
 
+/** pkt_read_segments() of a single packet, be it a segment or a SYN. */
+void pkt_read_lone(enum kernel kernel, struct pkt *pkt, enum side from);
+
 /** pkt_check() for what pkt_read() has not found all right. */
 enum reason pkt_check_rest(enum kernel kernel, struct pkt *pkt);
 
@@ -57,6 +60,9 @@ struct pkt_alike pkt_read_avx512(struct pkt *pkts, enum side from);
 /** The variant, for pkt_read_segments(): fills those of count packets that are PKT_UNPARSED, of the
  * most common shape and sound, and leaves the others alone. */
 uint32_t pkt_read_segments_avx512(struct pkt *pkts, unsigned count, enum side from);
+
+/** The variant, for pkt_read_lone(). False: it was left alone. */
+bool pkt_read_lone_avx512(struct pkt *pkt, enum side from);
 
 /** Where the sum that pkt_read() has begun ends: bytes behind l3_offset. Shorter packets' is whole.
  */

@@ -294,6 +294,14 @@ sack_blocks(const uint8_t *tcp, uint32_t header_length)
 	return edges / TCP_OPT_SACK_BLOCK_BYTES;
 }
 
+/* Those of a SYN, or of what is rare. */
+static TARGET_INLINE bool
+options_read(const uint8_t *options, uint32_t length, struct tcp_opt *opt)
+{
+	return LIKELY(tcp_opt_read_linux(options, length, opt)) ||
+	       tcp_opt_parse(options, length, opt);
+}
+
 /* False: it is left alone. */
 static TARGET_INLINE bool
 options_fill(struct pkt *pkt, const struct layout *layout, const uint8_t *tcp, __m512i bytes,
@@ -303,10 +311,10 @@ options_fill(struct pkt *pkt, const struct layout *layout, const uint8_t *tcp, _
 
 	if (header_length < TCP_BYTES_MIN + OPT_STAMPED_BYTES ||
 			load_raw32(tcp + TCP_BYTES_MIN) != htobe32(OPT_WORD_NOPS_TIMESTAMP)) {
-		if (header_length != TCP_BYTES_MIN)
-			return false;
 		fill_found(pkt, bytes, &layout->plain, false);
-		return true;
+		return LIKELY(header_length == TCP_BYTES_MIN) ||
+		       options_read(tcp + TCP_BYTES_MIN, header_length - (uint32_t)TCP_BYTES_MIN,
+				       &pkt->opt);
 	}
 	if (header_length > TCP_BYTES_MIN + OPT_STAMPED_BYTES) {
 		blocks = sack_blocks(tcp, header_length);
@@ -379,4 +387,12 @@ pkt_read_segments_avx512(struct pkt *pkts, unsigned count, enum side from)
 			alike |= 1u << i;
 	}
 	return alike;
+}
+
+TARGET bool
+pkt_read_lone_avx512(struct pkt *pkt, enum side from)
+{
+	__m512i words;
+
+	return read_one(pkt, &layouts[from], &words);
 }

@@ -39,7 +39,6 @@ static_assert(SACK_HEAD_BYTES + SACK_BLOCKS_MAX * SACK_BLOCK_BYTES <= TCP_OPT_BY
 #define ALIGNED_TIMESTAMP_BYTES (2 + TIMESTAMP_BYTES)
 
 /* Lengths of what real stacks' SYNs look like, word by word. */
-#define LINUX_BYTES 20 /* MSS, SACK-permitted, timestamps, NOP, scale */
 #define SHORT_BYTES                                                                                \
 	12	       /* Linux: MSS, NOPs, SACK-permitted, NOP, scale; Windows: the other order   \
 			*/
@@ -135,20 +134,6 @@ opt_set_syn(struct tcp_opt *opt, uint32_t mss_word, uint32_t wscale_word)
 	opt->sack_permitted = true;
 }
 
-/* False: none of the known layouts of that length; nothing is read into opt. */
-static bool
-opt_read_linux(const uint8_t *options, struct tcp_opt *opt)
-{
-	uint32_t first = load_be32(options), last = load_be32(options + 16);
-
-	if ((first & 0xffff0000) != OPT_WORD_MSS ||
-			load_be32(options + 4) != OPT_WORD_SACK_TIMESTAMP || !is_nop_wscale(last))
-		return false;
-	opt_set_syn(opt, first, last);
-	opt_read_timestamp(opt, options + 6, 6);
-	return true;
-}
-
 static bool
 opt_read_short(const uint8_t *options, struct tcp_opt *opt)
 {
@@ -196,8 +181,6 @@ static bool
 opt_read_known(const uint8_t *options, unsigned length, struct tcp_opt *opt)
 {
 	switch (length) {
-	case LINUX_BYTES:
-		return opt_read_linux(options, opt) || opt_read_sack(options, length, opt);
 	case SHORT_BYTES:
 		return opt_read_short(options, opt) || opt_read_sack(options, length, opt);
 	case MACOS_BYTES:
@@ -210,7 +193,8 @@ opt_read_known(const uint8_t *options, unsigned length, struct tcp_opt *opt)
 bool
 tcp_opt_parse(const uint8_t *options, unsigned length, struct tcp_opt *opt)
 {
-	if (LIKELY(tcp_opt_read_stamped(options, length, opt)))
+	if (LIKELY(tcp_opt_read_stamped(options, length, opt)) ||
+			tcp_opt_read_linux(options, length, opt))
 		return true;
 	*opt = (struct tcp_opt){.wscale = TCP_WSCALE_NONE};
 	if (length == 0 || LIKELY(opt_read_known(options, length, opt)))

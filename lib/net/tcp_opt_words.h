@@ -55,6 +55,37 @@ tcp_opt_read_stamped(const uint8_t *options, unsigned length, struct tcp_opt *op
 	return true;
 }
 
+/** Bytes of a Linux SYN's options: MSS, SACK-permitted, timestamps, NOP, scale. */
+#define OPT_LINUX_BYTES 20u
+
+/** tcp_opt_parse() of these. False for any other layout; opt is then untouched. Written at one go:
+ * who reads several members at once would wait for those stored by themselves. */
+static inline bool
+tcp_opt_read_linux(const uint8_t *options, unsigned length, struct tcp_opt *opt)
+{
+	uint32_t first, last, wscale;
+
+	if (length != OPT_LINUX_BYTES)
+		return false;
+	first = load_be32(options);
+	last = load_be32(options + 16);
+	if ((first & 0xffff0000) != OPT_WORD_MSS ||
+			load_be32(options + 4) != OPT_WORD_SACK_TIMESTAMP ||
+			(last & 0xffffff00) != OPT_WORD_NOP_WSCALE)
+		return false;
+	wscale = last & 0xff;
+	*opt = (struct tcp_opt){
+			.tsval = load_be32(options + 8),
+			.tsecr = load_be32(options + 12),
+			.mss = (uint16_t)first,
+			.wscale = (uint8_t)(wscale < TCP_WSCALE_MAX ? wscale : TCP_WSCALE_MAX),
+			.timestamp_offset = 6,
+			.sack_permitted = true,
+			.has_timestamp = true,
+	};
+	return true;
+}
+
 /** Bytes of the options of a SYN or SYN-ACK of ours. */
 static inline unsigned
 tcp_opt_syn_length(const struct tcp_opt_syn *syn)

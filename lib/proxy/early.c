@@ -8,27 +8,6 @@
 
 #include "base/seq.h"
 #include "proxy/splice.h"
-#include "proxy/worker_impl.h"
-
-/* Signs that data would wait long, or that there will be no room for it. */
-static bool
-is_pressed(const struct worker *w, const struct backend_config *config)
-{
-	const struct accept_lane *lane = &w->backends[config->slot].lane;
-
-	return lane->connecting >= config->connect_window || lane->waiting > 0 ||
-	       w->early.left < w->early.capacity / 4 ||
-	       shared_read(&w->env.shared[config->slot].accept) >
-			       backend_config_accept_limit(config) / 2;
-}
-
-bool
-early_is_welcome(const struct worker *w, const struct backend_config *config)
-{
-	if (config->early_data == EARLY_DATA_ZERO_WINDOW || w->early.capacity == 0)
-		return false;
-	return config->early_data != EARLY_DATA_AUTO || !is_pressed(w, config);
-}
 
 uint32_t
 early_promise(const struct worker *w, const struct backend_config *config)

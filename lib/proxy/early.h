@@ -10,19 +10,36 @@
 #define SLUICE_PROXY_EARLY_H
 
 #include "net/early_window.h"
-#include "proxy/conn.h"
-#include "table/snapshot.h"
+#include "proxy/worker_impl.h"
 
 /** Packets kept per connection: two full segments fill the window, and a client that doesn't
  * gather its writes (TCP_NODELAY) fills it in smaller ones; a FIN is one more. */
 #define EARLY_PER_CONNECTION 4
+
+/** Signs that data would wait long, or that there will be no room for it. */
+static inline bool
+early_is_pressed(const struct worker *w, const struct backend_config *config)
+{
+	const struct accept_lane *lane = &w->backends[config->slot].lane;
+
+	return lane->connecting >= config->connect_window || lane->waiting > 0 ||
+	       w->early.left < w->early.capacity / 4 ||
+	       shared_read(&w->env.shared[config->slot].accept) >
+			       backend_config_accept_limit(config) / 2;
+}
 
 /**
  * Whether clients of a backend may send before it answers. Not when its early_data says so, or it
  * is "auto" and data would have to wait: more than half of the accept ring taken, no room in the
  * connect window, fewer than a quarter of the worker's records left.
  */
-bool early_is_welcome(const struct worker *w, const struct backend_config *config);
+static inline bool
+early_is_welcome(const struct worker *w, const struct backend_config *config)
+{
+	if (config->early_data == EARLY_DATA_ZERO_WINDOW || w->early.capacity == 0)
+		return false;
+	return config->early_data != EARLY_DATA_AUTO || !early_is_pressed(w, config);
+}
 
 /** The most that early_window() may have allowed a client of that backend, however it was set
  * then: bytes behind the client's SYN. */

@@ -15,7 +15,7 @@ lone_config(struct worker *w, struct pkt *pkt)
 {
 	const struct backend_config *config;
 
-	pkt_read_segments(w->env.kernel, pkt, 1, SIDE_CLIENT);
+	pkt_read_lone(w->env.kernel, pkt, SIDE_CLIENT);
 	if (pkt->kind != PKT_TCP)
 		return NULL;
 	config = snapshot_find_again(

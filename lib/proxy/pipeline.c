@@ -346,7 +346,9 @@ void
 sluice_read(struct worker *w, struct burst *burst)
 {
 	w->alike = (struct alike){0};
-	if (w->reading[burst->from] == READING_SEGMENTS || is_lone(w, burst))
+	if (is_lone(w, burst))
+		pkt_read_lone(w->env.kernel, &burst->pkts[0], burst->from);
+	else if (w->reading[burst->from] == READING_SEGMENTS)
 		w->alike.acks = pkt_read_segments(
 				w->env.kernel, burst->pkts, burst->count, burst->from);
 	else

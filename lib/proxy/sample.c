@@ -5,8 +5,6 @@
  */
 #include "proxy/sample.h"
 
-#include "proxy/worker_impl.h"
-
 static bool
 is_unproven(enum reason reason)
 {
@@ -33,12 +31,10 @@ take(struct syn_samples *samples, const struct task *drawn, uint32_t weight)
 }
 
 void
-sample_syns(struct worker *w, const struct task *syns, unsigned count)
+sample_drawn(struct worker *w, const struct task *syns, unsigned count)
 {
 	struct syn_samples *samples = w->env.samples;
 
-	if (samples == NULL)
-		return;
 	while (count > 0 && syn_samples_see(samples, count)) {
 		const unsigned passed = samples->left > 0 ? samples->left : 1;
 		const uint32_t weight = syn_samples_draw(samples, w->now);

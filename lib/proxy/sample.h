@@ -4,8 +4,17 @@
 #define SLUICE_PROXY_SAMPLE_H
 
 #include "proxy/handshake.h"
+#include "proxy/worker_impl.h"
 
-/** Looks at a burst's SYNs once their reasons stand; mostly only counts them. */
-void sample_syns(struct worker *w, const struct task *syns, unsigned count);
+/** sample_syns() when one of them is drawn. */
+void sample_drawn(struct worker *w, const struct task *syns, unsigned count);
+
+/** Looks at a burst's SYNs, at least one, once their reasons stand; mostly only counts them. */
+static inline void
+sample_syns(struct worker *w, const struct task *syns, unsigned count)
+{
+	if (w->env.samples != NULL && UNLIKELY(syn_samples_see(w->env.samples, count)))
+		sample_drawn(w, syns, count);
+}
 
 #endif

@@ -65,7 +65,7 @@ static void
 frames_read(enum kernel kernel, struct pkt *pkts, unsigned count)
 {
 	if (count == 1)
-		pkt_read_segments(kernel, pkts, count, SIDE_CLIENT);
+		pkt_read_lone(kernel, &pkts[0], SIDE_CLIENT);
 	else
 		pkt_read(kernel, pkts, count, SIDE_CLIENT);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Every variant of pkt_read(), pkt_read_segments() and pkt_check() against pkt_parse() and
- * pkt_check_tcp(): ten million random packets, right and wrong, in bursts of any size. What each
- * caller owns ends at a page that nobody may touch, and is full of bytes that don't count.
+ * Every variant of pkt_read(), pkt_read_segments(), pkt_read_lone() and pkt_check() against
+ * pkt_parse() and pkt_check_tcp(): ten million random packets, right and wrong, in bursts of any
+ * size. What each caller owns ends at a page that nobody may touch, and is full of bytes that don't
+ * count.
  */
 #include "net/pkt_read.h"
 
@@ -309,7 +310,10 @@ check_burst(enum kernel kernel, uint64_t *random)
 		pkt_parse(&pkts[bits % count], from);
 		assert_true(pkts[bits % count].kind != PKT_TCP || pkts[bits % count].checked == 0);
 	}
-	if (bits >> 20 & 1) {
+	if (bits >> 19 & 1) {
+		for (unsigned i = 0; i < count; i++)
+			pkt_read_lone(kernel, &pkts[i], from);
+	} else if (bits >> 20 & 1) {
 		alike = pkt_read(kernel, pkts, count, from);
 		check_alike(alike, pkts, twins, count, from);
 	} else {
