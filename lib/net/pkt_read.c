@@ -88,18 +88,6 @@ pkt_read_segments(enum kernel kernel, struct pkt *pkts, unsigned count, enum sid
 	return alike;
 }
 
-void
-pkt_read_lone(enum kernel kernel, struct pkt *pkt, enum side from)
-{
-#if defined(__x86_64__)
-	if (kernel == KERNEL_AVX512 && LIKELY(pkt_read_lone_avx512(pkt, from)))
-		return;
-#else
-	(void)kernel;
-#endif
-	pkt_parse(pkt, from);
-}
-
 /* The running TCP sum, completed. */
 static uint64_t
 sum_whole(enum kernel kernel, const struct pkt *pkt)

@@ -39,9 +39,6 @@ struct pkt_alike pkt_read(enum kernel kernel, struct pkt *pkts, unsigned count, 
  */
 uint32_t pkt_read_segments(enum kernel kernel, struct pkt *pkts, unsigned count, enum side from);
 
-/** pkt_read_segments() of a single packet, be it a segment or a SYN. */
-void pkt_read_lone(enum kernel kernel, struct pkt *pkt, enum side from);
-
 /** pkt_check() for what pkt_read() has not found all right. */
 enum reason pkt_check_rest(enum kernel kernel, struct pkt *pkt);
 
@@ -63,6 +60,19 @@ uint32_t pkt_read_segments_avx512(struct pkt *pkts, unsigned count, enum side fr
 
 /** The variant, for pkt_read_lone(). False: it was left alone. */
 bool pkt_read_lone_avx512(struct pkt *pkt, enum side from);
+
+/** pkt_read_segments() of a single packet, be it a segment or a SYN. */
+static inline void
+pkt_read_lone(enum kernel kernel, struct pkt *pkt, enum side from)
+{
+#if defined(__x86_64__)
+	if (kernel == KERNEL_AVX512 && LIKELY(pkt_read_lone_avx512(pkt, from)))
+		return;
+#else
+	(void)kernel;
+#endif
+	pkt_parse(pkt, from);
+}
 
 /** Where the sum that pkt_read() has begun ends: bytes behind l3_offset. Shorter packets' is whole.
  */

@@ -176,15 +176,25 @@ union found {
 		}                                                                                  \
 	}
 
+#define FOUND_LINUX(side)                                                                          \
+	{                                                                                          \
+		{                                                                                  \
+			.opt = {.timestamp_offset = 6,                                             \
+					.sack_permitted = true,                                    \
+					.has_timestamp = true},                                    \
+			FOUND(side)                                                                \
+		}                                                                                  \
+	}
+
 /* How the first step becomes tuple and numbers: its words, then bytes of each quarter, then what is
  * added. And how it becomes what is behind them: words, bytes, and what is the same for all, with
- * timestamps and without options. */
+ * timestamps, without options, and with those of a Linux SYN. */
 static const struct layout {
 	uint32_t words[LANES];
 	uint8_t bytes[STEP_BYTES];
 	uint32_t added[LANES];
-	union found stamped, plain;
 	struct constants with __attribute__((aligned(CACHE_LINE_SIZE)));
+	union found stamped, plain, linux_syn;
 } layouts[SIDE_COUNT] __attribute__((aligned(CACHE_LINE_SIZE))) = {
 		[SIDE_CLIENT] = {{[3] = 3, [7] = 4, [8] = 5, [12] = 6, 7, 8, 0},
 				{ADDRESS_BYTES, ADDRESS_BYTES, 1, 0, 3, 2, NO_BYTES, NO_BYTES,
@@ -193,7 +203,8 @@ static const struct layout {
 						[6] = 0xffff0000,
 						[10] = FAMILY_IP4,
 						[15] = (uint32_t)-IP4_BYTES_MIN},
-				FOUND_STAMPED(SIDE_CLIENT), FOUND_PLAIN(SIDE_CLIENT), SUMS},
+				SUMS, FOUND_STAMPED(SIDE_CLIENT), FOUND_PLAIN(SIDE_CLIENT),
+				FOUND_LINUX(SIDE_CLIENT)},
 		[SIDE_BACKEND] = {{[3] = 4, [7] = 3, [8] = 5, [12] = 6, 7, 8, 0},
 				{ADDRESS_BYTES, ADDRESS_BYTES, 3, 2, 1, 0, NO_BYTES, NO_BYTES,
 						NO_BYTES, NUMBER_BYTES},
@@ -201,7 +212,8 @@ static const struct layout {
 						[6] = 0xffff0000,
 						[10] = FAMILY_IP4,
 						[15] = (uint32_t)-IP4_BYTES_MIN},
-				FOUND_STAMPED(SIDE_BACKEND), FOUND_PLAIN(SIDE_BACKEND), SUMS},
+				SUMS, FOUND_STAMPED(SIDE_BACKEND), FOUND_PLAIN(SIDE_BACKEND),
+				FOUND_LINUX(SIDE_BACKEND)},
 };
 
 /* Both timestamps, then the first 16 bytes of the packet. */
@@ -224,6 +236,28 @@ fill_found(struct pkt *pkt, __m512i bytes, const union found *same, bool is_stam
 			is_stamped ? from : _mm256_or_si256(from, _mm256_setr_epi64x(-1, 0, 0, 0));
 	const __m256i found = _mm256_shuffle_epi8(found_words(bytes), at);
 
+	_mm256_storeu_si256((__m256i *)(void *)&pkt->opt,
+			_mm256_or_si256(found, _mm256_loadu_si256((const __m256i *)(const void *)
+										  same->bytes)));
+}
+
+static_assert(offsetof(struct tcp_opt, mss) == 8 && offsetof(struct tcp_opt, wscale) == 10,
+		"where the bytes of a SYN go");
+
+/* Both timestamps, MSS and scale of a Linux SYN, then as fill_found(). */
+static TARGET_INLINE void
+fill_linux(struct pkt *pkt, __m512i bytes, const union found *same)
+{
+	const __m512i words = _mm512_setr_epi32(12, 13, 10, 14, 0, 1, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0);
+	const __m256i from = _mm256_setr_epi8(3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 15, -1, -1, -1, -1,
+			-1, -1, IP4_TTL_AT, IP4_TOS_AT, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+			-1, -1);
+	const __m256i most = _mm256_setr_epi8(-1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+			TCP_WSCALE_MAX, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+			-1, -1, -1, -1, -1, -1);
+	__m256i found = _mm512_castsi512_si256(_mm512_permutexvar_epi32(words, bytes));
+
+	found = _mm256_min_epu8(_mm256_shuffle_epi8(found, from), most);
 	_mm256_storeu_si256((__m256i *)(void *)&pkt->opt,
 			_mm256_or_si256(found, _mm256_loadu_si256((const __m256i *)(const void *)
 										  same->bytes)));
@@ -253,10 +287,18 @@ fill(struct pkt *pkt, const struct layout *layout, __m512i bytes, uint32_t heade
 	{                                                                                          \
 		0xff, [IP4_FRAGMENT_AT] = 0x3f, 0xff, [IP4_PROTOCOL_AT] = 0xff                     \
 	}
-static const struct {
+static const struct same {
 	uint8_t bytes[STEP_BYTES];
 	uint8_t mask[STEP_BYTES];
-} same __attribute__((aligned(CACHE_LINE_SIZE))) = {SAME_BYTES, SAME_MASK};
+} __attribute__((aligned(CACHE_LINE_SIZE))) same = {SAME_BYTES, SAME_MASK};
+
+static TARGET_INLINE bool
+is_same(const struct same *wanted, __m512i bytes)
+{
+	const __m512i differs = _mm512_xor_si512(bytes, _mm512_load_si512(wanted->bytes));
+
+	return _mm512_test_epi8_mask(differs, _mm512_load_si512(wanted->mask)) == 0;
+}
 
 /* ip4_is_host(), but for what nearly no host has: addresses from 240.0.0.0 on. */
 static TARGET_INLINE bool
@@ -270,11 +312,10 @@ static TARGET_INLINE bool
 headers_are_sound(const uint8_t *ip, __m512i bytes)
 {
 	const uint8_t *tcp = ip + IP4_BYTES_MIN;
-	const __m512i differs = _mm512_xor_si512(bytes, _mm512_load_si512(same.bytes));
 
 	return load_raw16(ip - ETHER_BYTES + ETHER_TYPE_AT) == htobe16(ETHER_TYPE_IP4) &&
-	       _mm512_test_epi8_mask(differs, _mm512_load_si512(same.mask)) == 0 &&
-	       tcp_flags_are_valid(tcp[TCP_FLAGS_AT]) && is_usual_host(ip[IP4_SOURCE_AT]) &&
+	       is_same(&same, bytes) && tcp_flags_are_valid(tcp[TCP_FLAGS_AT]) &&
+	       is_usual_host(ip[IP4_SOURCE_AT]) &&
 	       load_raw32(ip + IP4_SOURCE_AT) != load_raw32(ip + IP4_DESTINATION_AT) &&
 	       load_raw16(tcp + TCP_SOURCE_PORT_AT) != 0;
 }
@@ -294,12 +335,37 @@ sack_blocks(const uint8_t *tcp, uint32_t header_length)
 	return edges / TCP_OPT_SACK_BLOCK_BYTES;
 }
 
-/* Those of a SYN, or of what is rare. */
+#define OPTIONS_AT (IP4_BYTES_MIN + TCP_BYTES_MIN)
+/* The same of a Linux SYN's options: the kinds and lengths of MSS, SACK-permitted and timestamps,
+ * NOP, and those of the scale. */
+#define LINUX_BYTES                                                                                \
+	{                                                                                          \
+		[OPTIONS_AT] = 2, 4, [OPTIONS_AT + 4] = 4, 2, 8, 10, [OPTIONS_AT + 16] = 1, 3, 3   \
+	}
+#define LINUX_MASK                                                                                 \
+	{                                                                                          \
+		[OPTIONS_AT] = 0xff, 0xff, [OPTIONS_AT + 4] = 0xff, 0xff, 0xff, 0xff,              \
+		[OPTIONS_AT + 16] = 0xff, 0xff, 0xff                                               \
+	}
+static const struct same linux_syn = {LINUX_BYTES, LINUX_MASK};
+
+/* Options other than timestamps. False: it is left alone. */
 static TARGET_INLINE bool
-options_read(const uint8_t *options, uint32_t length, struct tcp_opt *opt)
+options_fill_others(struct pkt *pkt, const struct layout *layout, const uint8_t *tcp, __m512i bytes,
+		uint32_t header_length)
 {
-	return LIKELY(tcp_opt_read_linux(options, length, opt)) ||
-	       tcp_opt_parse(options, length, opt);
+	if (LIKELY(header_length == TCP_BYTES_MIN)) {
+		fill_found(pkt, bytes, &layout->plain, false);
+		return true;
+	}
+	if (LIKELY(header_length == TCP_BYTES_MIN + OPT_LINUX_BYTES) &&
+			LIKELY(is_same(&linux_syn, bytes))) {
+		fill_linux(pkt, bytes, &layout->linux_syn);
+		return true;
+	}
+	fill_found(pkt, bytes, &layout->plain, false);
+	return tcp_opt_parse(
+			tcp + TCP_BYTES_MIN, header_length - (uint32_t)TCP_BYTES_MIN, &pkt->opt);
 }
 
 /* False: it is left alone. */
@@ -310,12 +376,8 @@ options_fill(struct pkt *pkt, const struct layout *layout, const uint8_t *tcp, _
 	uint32_t blocks = 0;
 
 	if (header_length < TCP_BYTES_MIN + OPT_STAMPED_BYTES ||
-			load_raw32(tcp + TCP_BYTES_MIN) != htobe32(OPT_WORD_NOPS_TIMESTAMP)) {
-		fill_found(pkt, bytes, &layout->plain, false);
-		return LIKELY(header_length == TCP_BYTES_MIN) ||
-		       options_read(tcp + TCP_BYTES_MIN, header_length - (uint32_t)TCP_BYTES_MIN,
-				       &pkt->opt);
-	}
+			load_raw32(tcp + TCP_BYTES_MIN) != htobe32(OPT_WORD_NOPS_TIMESTAMP))
+		return options_fill_others(pkt, layout, tcp, bytes, header_length);
 	if (header_length > TCP_BYTES_MIN + OPT_STAMPED_BYTES) {
 		blocks = sack_blocks(tcp, header_length);
 		if (blocks == 0)

@@ -338,8 +338,10 @@ read_together(const struct worker *w, struct burst *burst)
 static inline bool
 is_lone(const struct worker *w, const struct burst *burst)
 {
-	return burst->count == 1 && burst->from == SIDE_CLIENT &&
-	       w->reading[SIDE_CLIENT] == READING_TOGETHER;
+	/* In this order, or both members of burst were loaded as one, which waits for the caller's
+	 * two stores. */
+	return burst->count == 1 && w->reading[SIDE_CLIENT] == READING_TOGETHER &&
+	       burst->from == SIDE_CLIENT;
 }
 
 void
