@@ -58,24 +58,24 @@ hash_all(const struct worker *w, struct pkt *pkts, uint32_t *hashes, unsigned co
 
 /* All of a burst, none of which proves anything. */
 static void
-refuse_all(struct worker *w, struct burst *burst, const uint32_t *hashes,
-		const struct backend_config *config)
+refuse_all(struct worker *w, struct burst *burst, enum reason reason)
 {
 	const ticks_t now = w->now;
 
 	for (unsigned i = 0; i < burst->count; i++) {
-		burst->pkts[i].reason = REASON_ack_cookie_invalid;
-		recent_note(&w->recent, hashes[i], REASON_ack_cookie_invalid, now);
+		burst->pkts[i].reason = (uint8_t)reason;
+		recent_note(&w->recent, burst->pkts[i].hash, reason, now);
 	}
-	worker_count(w, config->slot, COUNTER_SyncookiesFailed, burst->count);
 	counter_add(&w->counters.received[burst->from], burst->count);
-	counter_add(&w->counters.reasons[REASON_ack_cookie_invalid], burst->count);
+	counter_add(&w->counters.reasons[reason], burst->count);
 }
 
-/* True where none of them has a connection or an entry, or proves anything. */
+/* True where none of them has a connection or an entry, or proves anything: may_prove says whether
+ * one can. */
 static bool
-is_flood(const struct worker *w, struct pkt *pkts, uint32_t *hashes, unsigned count)
+is_flood(const struct worker *w, struct pkt *pkts, unsigned count, bool may_prove)
 {
+	uint32_t hashes[BURST_MAX];
 	const struct pkt *acks[BURST_MAX];
 
 	hash_all(w, pkts, hashes, count);
@@ -85,7 +85,7 @@ is_flood(const struct worker *w, struct pkt *pkts, uint32_t *hashes, unsigned co
 		return false;
 	if (!syn_queue_is_empty(&w->syns) && has_record(w, &w->syns.flows, pkts, hashes, count))
 		return false;
-	return cookie_check_burst(&w->jar, w->env.kernel, acks, count) == 0;
+	return !may_prove || cookie_check_burst(&w->jar, w->env.kernel, acks, count) == 0;
 }
 
 /* A try that fails was for nothing: where users' packets are in most bursts, hardly any is tried.
@@ -101,20 +101,23 @@ note_failure(struct worker *w)
 bool
 ack_flood_take(struct worker *w, struct burst *burst, const struct backend_config *config)
 {
-	uint32_t hashes[BURST_MAX];
+	bool may_prove;
 
 	if (w->ack_tries_skipped > 0) {
 		w->ack_tries_skipped--;
 		return false;
 	}
-	if (w->denies || config->stray != STRAY_DROP || !half_open_expects_cookies(w, config))
+	if (w->denies || config->stray != STRAY_DROP)
 		return false;
-	if (!is_flood(w, burst->pkts, hashes, burst->count)) {
+	may_prove = half_open_expects_cookies(w, config);
+	if (!is_flood(w, burst->pkts, burst->count, may_prove)) {
 		note_failure(w);
 		return false;
 	}
 	w->ack_tries_failed = 0;
-	refuse_all(w, burst, hashes, config);
+	if (LIKELY(may_prove))
+		worker_count(w, config->slot, COUNTER_SyncookiesFailed, burst->count);
+	refuse_all(w, burst, may_prove ? REASON_ack_cookie_invalid : REASON_stray_client);
 	return true;
 }
 

@@ -323,6 +323,36 @@ test_room(void **state)
 	run(WORLD_MODE_1, STRAY_DROP, 4000);
 }
 
+/* 6. Where no cookie is out there, forged ACKs are strays, and no cookie of theirs has failed; a
+ * queued client among them comes in all the same. */
+static void
+test_no_cookies(void **state)
+{
+	struct world *w = world_new(&(struct world_options){
+			.mode = WORLD_MODE_1, .backend = {.backlog = 4000}, .syn_entries = 4096});
+	struct flow_script f = flow_script_default(4, 40000);
+	struct twins t = {.random = 5};
+	struct packet packets[BURST_MAX];
+	struct outcome out[BURST_MAX];
+
+	(void)state;
+	flow_send_syn(w, &f);
+	world_flood(w, 0, 64);
+	for (unsigned n = 0; n < 2; n++) {
+		for (unsigned i = 0; i < BURST_MAX; i++)
+			packets[i] = one_of(&t, CROWD_ACKS);
+		if (n == 1)
+			packets[9] = flow_ack(&f);
+		world_send_burst(w, SIDE_CLIENT, BURST_MAX, packets, out);
+		for (unsigned i = 0; i < BURST_MAX; i++)
+			assert_int_equal(out[i].reason, n == 1 && i == 9 ? REASON_ack_connecting
+									 : REASON_stray_client);
+	}
+	assert_int_equal(world_counter(w, 0, COUNTER_SyncookiesFailed), 0);
+	assert_int_equal(world_reason(w, REASON_stray_client), 2 * BURST_MAX - 1);
+	world_free(w);
+}
+
 int
 main(void)
 {
@@ -332,6 +362,7 @@ main(void)
 			cmocka_unit_test(test_strays_reset),
 			cmocka_unit_test(test_probe_of_queued),
 			cmocka_unit_test(test_room),
+			cmocka_unit_test(test_no_cookies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
