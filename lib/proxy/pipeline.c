@@ -581,7 +581,8 @@ stage_sort(struct worker *w, struct judged *judged, enum side from, struct task_
 	if (sound->count == 0)
 		return 0;
 	if (flow_table_guess_all(&w->flows, sound->queries, sound->count) > 0) {
-		done = stage_guess(w, sound, from);
+		if (w->reading[from] == READING_SEGMENTS)
+			done = stage_guess(w, sound, from);
 		found = done + flow_table_confirm_all(&w->flows, &sound->queries[done],
 					       sound->count - done);
 	}
