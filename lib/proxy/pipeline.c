@@ -393,15 +393,16 @@ stage_judge_each(struct worker *w, struct burst *burst, struct judged *judged)
 	}
 }
 
-/* The backend of a burst that is nothing but ACKs for it, as far as stage_judge() would be done
- * with them; else NULL. */
+/* The backend of a burst that is nothing but clients' ACKs for it, as far as stage_judge() would be
+ * done with them; else NULL. */
 static const struct backend_config *
 all_acks_config(const struct worker *w, const struct burst *burst, const struct alike *alike)
 {
 	const struct tuple *tuple = &burst->pkts[0].tuple;
 	const struct backend_config *config = NULL;
 
-	if (alike->acks == 0 || alike->acks != (UINT64_C(1) << burst->count) - 1)
+	if (burst->from != SIDE_CLIENT || alike->acks == 0 ||
+			alike->acks != (UINT64_C(1) << burst->count) - 1)
 		return NULL;
 	for (unsigned first = READ_TOGETHER; first < burst->count; first += READ_TOGETHER) {
 		const struct tuple *other = &burst->pkts[first].tuple;

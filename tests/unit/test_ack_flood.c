@@ -353,6 +353,32 @@ test_no_cookies(void **state)
 	world_free(w);
 }
 
+/* 7. What a backend sends without connection is no client's forged ACK, also where its segments
+ * were read beforehand, among many backends. */
+static void
+test_backend_strays(void **state)
+{
+	struct world *w = world_new(
+			&(struct world_options){.mode = WORLD_MODE_2, .more_backends = 40});
+	struct flow_script f = flow_script_default(4, 40000);
+	struct packet packets[BURST_MAX];
+	struct outcome out[BURST_MAX];
+
+	(void)state;
+	flow_establish(w, &f);
+	w->reads_first = true;
+	for (unsigned i = 0; i < BURST_MAX; i++)
+		packets[i] = flow_backend(&f, PACKET_ACK, f.backend_isn + 1, f.client_isn + 1);
+	world_send_burst(w, SIDE_BACKEND, BURST_MAX, packets, out);
+	assert_int_equal(world_reason(w, REASON_spliced), BURST_MAX);
+	for (unsigned i = 0; i < BURST_MAX; i++)
+		packets[i].destination_port = (uint16_t)(50000 + i);
+	world_send_burst(w, SIDE_BACKEND, BURST_MAX, packets, out);
+	assert_int_equal(world_reason(w, REASON_stray_backend), BURST_MAX);
+	assert_int_equal(world_counter(w, 0, COUNTER_SyncookiesFailed), 0);
+	world_free(w);
+}
+
 int
 main(void)
 {
@@ -363,6 +389,7 @@ main(void)
 			cmocka_unit_test(test_probe_of_queued),
 			cmocka_unit_test(test_room),
 			cmocka_unit_test(test_no_cookies),
+			cmocka_unit_test(test_backend_strays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

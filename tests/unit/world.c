@@ -88,15 +88,33 @@ backend_default(const struct backend_config *overrides, enum world_mode mode, ui
 	return config;
 }
 
+/* From 10.1.0.0 on, all in the slot behind the others. */
+static void
+insert_more(const struct world *w, struct snapshot *snapshot)
+{
+	struct backend_config config = w->configs[0];
+
+	config.slot = WORLD_BACKENDS;
+	for (unsigned i = 0; i < w->more_backends; i++) {
+		const uint8_t ip4[4] = {10, 1, 0, (uint8_t)i};
+		uint32_t ip4_be;
+
+		memcpy(&ip4_be, ip4, sizeof(ip4_be));
+		config.address = ip_addr_from_ip4(ip4_be);
+		assert_int_equal(snapshot_insert(snapshot, &config), 0);
+	}
+}
+
 void
 world_publish(struct world *w)
 {
-	void *memory = aligned_alloc(CACHE_LINE_SIZE, snapshot_memsize(WORLD_BACKENDS));
+	const unsigned count = WORLD_BACKENDS + w->more_backends;
+	void *memory = aligned_alloc(CACHE_LINE_SIZE, snapshot_memsize(count));
 	void *before = (void *)(uintptr_t)w->snapshot;
 	struct snapshot *snapshot;
 
 	assert_non_null(memory);
-	snapshot = snapshot_init(memory, WORLD_BACKENDS, ++w->generation, 99);
+	snapshot = snapshot_init(memory, count, ++w->generation, 99);
 	snapshot_set_cookies(snapshot, &w->cookies, w->foreign_cookies);
 	snapshot_set_timeouts(snapshot, &w->timeouts);
 	snapshot_set_probe(snapshot, &w->probe);
@@ -104,6 +122,7 @@ world_publish(struct world *w)
 	snapshot_set_sources(snapshot, &w->sources);
 	for (unsigned i = 0; i < WORLD_BACKENDS; i++)
 		assert_int_equal(snapshot_insert(snapshot, &w->configs[i]), 0);
+	insert_more(w, snapshot);
 	w->snapshot = snapshot;
 	free(before);
 }
@@ -151,6 +170,7 @@ world_new(const struct world_options *options)
 	if (w->is_probing)
 		w->probe = *options->probe;
 	w->egress = egress_rates_default();
+	w->more_backends = options->more_backends;
 	world_publish(w);
 	w->now = options->start ? options->start : UINT64_C(1700000000) * TICKS_PER_S;
 

@@ -53,6 +53,7 @@ struct world_options {
 	struct syn_samples *samples;				/**< sluice_env's */
 	uint32_t source_prefixes;				/**< 0: 1024 */
 	bool no_source_prefixes;				/**< none instead */
+	unsigned more_backends; /**< published beside, which nobody speaks with; at most 255 */
 };
 
 /** The server port's own address. */
@@ -106,6 +107,7 @@ struct world {
 	int lent; /**< packets that the worker has now */
 	void *memory;
 	uint8_t *lent_frame;
+	unsigned more_backends;
 	struct burst burst;
 	bool reads_first; /**< as steering does */
 	bool takes_out;	  /**< and then as if it had taken some out */
