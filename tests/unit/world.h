@@ -108,6 +108,8 @@ struct world {
 	void *memory;
 	uint8_t *lent_frame;
 	unsigned more_backends;
+	bool emits_damaged; /**< set: what was held may leave with a checksum that nobody looked at
+			     */
 	struct burst burst;
 	bool reads_first; /**< as steering does */
 	bool takes_out;	  /**< and then as if it had taken some out */
