@@ -262,7 +262,7 @@ burst_place(struct world *w, unsigned i, size_t length)
 	pkt->len = (uint32_t)length;
 	pkt->rest = 0;
 	pkt->tailroom = (uint16_t)(WORLD_FRAME_BYTES - length);
-	pkt->csum = PKT_CSUM_UNKNOWN;
+	pkt->csum = (uint8_t)w->csum;
 	pkt->kind = PKT_UNPARSED;
 	pkt->reason = REASON_NONE;
 	if (w->head_length != 0 && length > w->head_length) {

@@ -102,6 +102,7 @@ struct world {
 	struct emitted_packet emitted[WORLD_EMITTED_MAX];
 	uint32_t head_length; /**< set: of longer frames only so much is at hand, and their checksum
 				 is left open */
+	enum pkt_csum csum;   /**< what the ports say of all other frames */
 	bool out_of_buffers;  /**< set: packet_get fails */
 	uint64_t sent;
 	int lent; /**< packets that the worker has now */
