@@ -698,14 +698,6 @@ stage_steps(struct worker *w, struct task_list *list, enum side from, uint32_t c
 	}
 }
 
-/* Takes out what the operator doesn't want: it goes no further than this. */
-static void
-stage_screen(struct worker *w, struct task_list *steps, struct task_list *syns)
-{
-	steps->count = screen_strays(w, steps->tasks, steps->count);
-	syns->count = screen_syns(w, syns->tasks, syns->count);
-}
-
 static void
 count_reasons(struct worker *w, const struct burst *burst)
 {
@@ -762,8 +754,10 @@ take_burst(struct worker *w, struct burst *burst, bool is_loaded)
 	unproved += stage_sort(w, &judged, burst->from, &spliced, &steps);
 	note_kind(w, burst, judged.syns.count + steps.count + unproved,
 			judged.spliced + spliced.count);
-	if (UNLIKELY(w->screens) && burst->from == SIDE_CLIENT)
-		stage_screen(w, &steps, &judged.syns);
+	/* What the operator doesn't want goes no further than this, and SYNs not further than
+	 * below, so that the last word on a tuple is that on its SYN. */
+	if (UNLIKELY(w->denies) && burst->from == SIDE_CLIENT)
+		steps.count = screen_strays(w, steps.tasks, steps.count);
 	stage_splice(w, &spliced, burst->from, changes);
 	while (w->ahead < w->ahead_end)
 		worker_load_ahead(w);
@@ -771,6 +765,8 @@ take_burst(struct worker *w, struct burst *burst, bool is_loaded)
 		stage_steps(w, &steps, burst->from, changes);
 		note_recent(w, &steps);
 	}
+	if (UNLIKELY(w->screens))
+		judged.syns.count = screen_syns(w, judged.syns.tasks, judged.syns.count);
 	if (judged.syns.count > 0) {
 		syn_answer_all(w, judged.syns.tasks, judged.syns.count);
 		sample_syns(w, judged.syns.tasks, judged.syns.count);

@@ -421,7 +421,7 @@ run(const struct setting *setting)
 			trial_change(t);
 	}
 	/* All kinds of ends were met. */
-	assert_in_range(world_reason(t->worlds[0], REASON_spliced), end / 4, UINT32_MAX);
+	assert_in_range(world_reason(t->worlds[0], REASON_spliced), end / 8, UINT32_MAX);
 	assert_in_range(world_reason(t->worlds[0], REASON_stray_client), 1, UINT32_MAX);
 	assert_in_range(world_reason(t->worlds[0], REASON_syn_cookie_sent), 1, UINT32_MAX);
 	trial_fini(t);
