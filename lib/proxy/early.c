@@ -7,6 +7,7 @@
 #include "proxy/early.h"
 
 #include "base/seq.h"
+#include "net/rewrite.h"
 #include "proxy/splice.h"
 
 uint32_t
@@ -129,12 +130,28 @@ early_take(struct worker *w, uint32_t id)
 	return list;
 }
 
+/* A client that repeated it meanwhile did so with a later timestamp, which our ACK of the SYN-ACK
+ * has told the backend: behind that it would be an old duplicate (RFC 7323 5.3). */
+static void
+refresh(const struct conn_setup *setup, struct pkt *pkt)
+{
+	struct rewrite rewrite = {
+			.window = pkt->window, .tsval_add = setup->tsval - pkt->opt.tsval};
+
+	if (!setup->has_timestamp || !pkt->opt.has_timestamp ||
+			!seq_before(pkt->opt.tsval, setup->tsval))
+		return;
+	rewrite_segment(pkt, &rewrite);
+	pkt->opt.tsval = setup->tsval;
+}
+
 /* Once more through what a segment of a spliced connection goes through. */
 static void
 forward(struct worker *w, uint32_t id, struct pkt *pkt)
 {
 	pkt_parse(pkt, SIDE_CLIENT);
 	ENSURE(pkt->kind == PKT_TCP && pkt_check_tcp(pkt) == REASON_NONE);
+	refresh(&w->setups[id], pkt);
 	pkt->conn = id;
 	pkt->reason = (uint8_t)splice_segment(w, id, pkt, SIDE_CLIENT);
 	if (reason_verdict((enum reason)pkt->reason) == VERDICT_FORWARD) {

@@ -591,7 +591,47 @@ test_pitfall_5_small_backend_window(void **state)
 	world_free(w);
 }
 
-/* 12. What can't be the client's first data is not held: other numbers, and data of nobody. */
+static uint32_t
+tsval_of(const struct packet *packet)
+{
+	uint32_t tsval = 0, tsecr;
+
+	assert_true(packet_timestamp(packet, &tsval, &tsecr));
+	return tsval;
+}
+
+/* 12. Data, or a FIN, that its client repeats while the backend is slow to answer: what was held is
+ * sent behind an ACK with the client's latest timestamp, and must not look old beside it (RFC 7323
+ * 5.3): a backend would drop it, and the client had to repeat it once more. */
+static void
+test_pitfall_5_repeated_later(void **state)
+{
+	(void)state;
+	for (unsigned is_fin = 0; is_fin < 2; is_fin++) {
+		struct world *w = world_new(&(struct world_options){0});
+		struct flow_script f = flow_script_default(4, 40000), later = f;
+		struct packet packet, synack;
+
+		later.client_tsval += 1000;
+		prove(w, &f);
+		later.iss = f.iss;
+		later.synack_tsval = f.synack_tsval;
+		packet = is_fin ? fin(&f, 0) : data(&f, 0, SEGMENT);
+		expect_sent(w, &packet, REASON_client_early_held);
+		packet = is_fin ? fin(&later, 0) : data(&later, 0, SEGMENT);
+		expect_sent(w, &packet, REASON_client_early);
+		synack = flow_synack(&f);
+		assert_int_equal(world_send(w, SIDE_BACKEND, &synack).reason,
+				REASON_backend_connected_early);
+		assert_int_equal(w->emitted_count, 2);
+		assert_int_equal(tsval_of(&w->emitted[0].packet), later.client_tsval);
+		assert_int_equal(tsval_of(&w->emitted[1].packet), later.client_tsval);
+		w->emitted_count = 0;
+		world_free(w);
+	}
+}
+
+/* 13. What can't be the client's first data is not held: other numbers, and data of nobody. */
 static void
 test_pitfall_5_not_early(void **state)
 {
@@ -631,6 +671,7 @@ main(void)
 			cmocka_unit_test(test_pitfall_5_pressure),
 			cmocka_unit_test(test_pitfall_5_window),
 			cmocka_unit_test(test_pitfall_5_small_backend_window),
+			cmocka_unit_test(test_pitfall_5_repeated_later),
 			cmocka_unit_test(test_pitfall_5_not_early),
 	};
 
