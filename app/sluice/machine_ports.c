@@ -64,6 +64,17 @@ card_look(struct machine *machine, const char *key, const char *address)
 	findings_cure(&machine->findings, "dpdk-devbind.py --status-dev net shows those there are");
 }
 
+/* The state may come a second after the carrier that it follows (the kernel's linkwatch_event). */
+static bool
+has_carrier(const struct machine *machine, const char *interface)
+{
+	char carrier[4];
+
+	return sysfs_line(machine->root, carrier, sizeof(carrier), "/sys/class/net/%s/carrier",
+			       interface) &&
+	       strcmp(carrier, "1") == 0;
+}
+
 static void
 interface_look(struct machine *machine, const char *key, const char *interface)
 {
@@ -76,7 +87,8 @@ interface_look(struct machine *machine, const char *key, const char *interface)
 		findings_cure(&machine->findings, "ip -br link shows those there are");
 		return;
 	}
-	if (strcmp(state, "down") == 0 || strcmp(state, "lowerlayerdown") == 0) {
+	if ((strcmp(state, "down") == 0 || strcmp(state, "lowerlayerdown") == 0) &&
+			!has_carrier(machine, interface)) {
 		findings_add(&machine->findings, FINDING_PROBLEM, "nics",
 				"%s: interface %s is down", key, interface);
 		findings_cure(&machine->findings, "ip link set %s up; else look at its peer",

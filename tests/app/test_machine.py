@@ -215,6 +215,10 @@ class Probe(unittest.TestCase):
     self.machine.write("sys/class/net/nowhere/operstate", "down")
     self.expect(self.machine.probe(*self.config(server="net_af_xdp0,iface=nowhere")), "problem",
       "ports.server: interface nowhere is down", "ip link set nowhere up")
+    # Just set up: the carrier is there before the state says so.
+    self.machine.write("sys/class/net/nowhere/carrier", "1")
+    self.expect(self.machine.probe(*self.config(server="net_af_xdp0,iface=nowhere")), "ok",
+      "ports.server: interface nowhere is there")
 
   def test_cpus(self):
     found = self.machine.probe(*self.config(cpus=(1, 40)))
