@@ -24,7 +24,6 @@ ALLOWED = {
   "as_if_syn": "monitor mode: once per SYN that would be queued",
   "as_if_prove": "monitor mode: once per connection",
   "as_if_forget": "monitor mode: once per connection",
-  "as_if_reset": "monitor mode: once per connection",
   "as_if_tick": "monitor mode: once per connection and per SYN that would be queued",
   "turn_away": "monitor mode: once per connection that fails",
   "source_rule_make": "the control thread, once per reload",
