@@ -92,7 +92,7 @@ def made(lines):
   last = lines[-1]
   return "\n".join([BEGIN, "",
     f"Measured {last['date']} on {last['cpu']} (TSC {last['tsc_mhz'] / 1e3:.2f} GHz), one core, {last['build']}; "
-    f"medians of {last['rounds']} rounds, the middle one of three such runs:", "", *costs(lines), "", *cores(lines), *memory(lines), "", END])
+    f"medians of {last['rounds']} rounds, the quietest of three such runs:", "", *costs(lines), "", *cores(lines), *memory(lines), "", END])
 
 
 def replaced(text, lines):
